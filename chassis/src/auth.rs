@@ -1,0 +1,275 @@
+//! Who calls, and what they may do. A token says only who; what is allowed is asked of identity-svc and kept for a
+//! second, so that a role taken away stops working within that time.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use axum::extract::{FromRef, FromRequestParts};
+use http::request::Parts;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
+use moka::future::Cache;
+use proto::identity::v1::{CheckPermissionRequest, identity_service_client::IdentityServiceClient};
+use serde::{Deserialize, Serialize};
+use tokio::sync::RwLock;
+use tonic::transport::Channel;
+use uuid::Uuid;
+
+use crate::{Error, Result, grpc, http::bearer, trace::TraceContext};
+
+/// `iss` of our access tokens.
+pub const ISSUER: &str = "easyorder";
+/// `aud` of our access tokens.
+pub const AUDIENCE: &str = "easyorder";
+/// `typ` in the header of our access tokens ([RFC 9068](https://www.rfc-editor.org/rfc/rfc9068)): no other kind of
+/// token passes for one.
+pub const TOKEN_TYPE: &str = "at+jwt";
+/// Clocks of two machines may differ by this much, in seconds.
+const LEEWAY: u64 = 5;
+
+const CALL_DEADLINE: Duration = Duration::from_secs(2);
+const PERMISSION_TTL: Duration = Duration::from_secs(1);
+/// Unknown key ids cannot make us fetch more often than this.
+const REFETCH_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The claims of an access token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    pub iss: String,
+    pub aud: String,
+    /// The user.
+    pub sub: Uuid,
+    /// Seconds since 1970.
+    pub exp: i64,
+    pub iat: i64,
+    pub jti: Uuid,
+    pub client_id: String,
+}
+
+/// Where the public keys are.
+#[async_trait]
+pub trait KeySource: Send + Sync {
+    /// The key of this id, if there is one.
+    async fn key(&self, kid: &str) -> Result<Option<DecodingKey>>;
+}
+
+/// Who may do what.
+#[async_trait]
+pub trait Permissions: Send + Sync {
+    /// Whether the user holds the permission now.
+    async fn check(&self, user: Uuid, permission: &str) -> Result<bool>;
+}
+
+/// Authentication and authorisation, as part of a router's state.
+#[derive(Clone)]
+pub struct Auth {
+    keys: Arc<dyn KeySource>,
+    permissions: Arc<dyn Permissions>,
+    validation: Arc<Validation>,
+}
+
+impl Auth {
+    #[must_use]
+    pub fn new(keys: Arc<dyn KeySource>, permissions: Arc<dyn Permissions>) -> Self {
+        // RFC 8725, 3.1: the algorithm is ours to say, not the token's.
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_issuer(&[ISSUER]);
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
+        validation.leeway = LEEWAY;
+        Self {
+            keys,
+            permissions,
+            validation: Arc::new(validation),
+        }
+    }
+
+    /// Keys and permissions of the identity service at these addresses.
+    ///
+    /// # Errors
+    /// When an address is malformed.
+    pub fn remote(identity_http_url: &str, identity_grpc_url: &str) -> anyhow::Result<Self> {
+        Ok(Self::new(
+            Arc::new(RemoteKeys::new(identity_http_url)?),
+            Arc::new(RemotePermissions::new(grpc::channel(identity_grpc_url)?)),
+        ))
+    }
+
+    /// The claims of a valid access token.
+    ///
+    /// # Errors
+    /// `unauthenticated` when it is not one; `unavailable` when the keys cannot be had.
+    pub async fn verify(&self, token: &str) -> Result<Claims> {
+        // One answer for every fault: which check failed helps only who forges.
+        let refused = || Error::unauthenticated("the access token is not valid; sign in again");
+        let header = decode_header(token).map_err(|_| refused())?;
+        if header.alg != Algorithm::EdDSA || header.typ.as_deref() != Some(TOKEN_TYPE) {
+            return Err(refused());
+        }
+        let kid = header.kid.ok_or_else(refused)?;
+        let key = self.keys.key(&kid).await?.ok_or_else(refused)?;
+        decode::<Claims>(token, &key, &self.validation)
+            .map(|token| token.claims)
+            .map_err(|_| refused())
+    }
+}
+
+/// The signed-in user who sent the request; as an extractor it refuses all others with 401.
+#[derive(Clone)]
+pub struct Caller {
+    pub id: Uuid,
+    permissions: Arc<dyn Permissions>,
+}
+
+impl Caller {
+    /// Whether the caller holds the permission.
+    ///
+    /// # Errors
+    /// `unavailable` when that cannot be found out: nothing is allowed on a guess.
+    pub async fn may(&self, permission: &str) -> Result<bool> {
+        self.permissions.check(self.id, permission).await
+    }
+
+    /// # Errors
+    /// `forbidden` when the caller does not hold the permission.
+    pub async fn require(&self, permission: &str) -> Result<()> {
+        if self.may(permission).await? {
+            Ok(())
+        } else {
+            Err(Error::forbidden(permission))
+        }
+    }
+}
+
+impl<S> FromRequestParts<S> for Caller
+where
+    S: Send + Sync,
+    Auth: FromRef<S>,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let auth = Auth::from_ref(state);
+        let token = bearer(&parts.headers).ok_or_else(|| {
+            Error::unauthenticated("sign in, and send `Authorization: Bearer <access token>`")
+        })?;
+        let claims = auth.verify(token).await?;
+        if let Some(context) = TraceContext::current() {
+            context.set_caller(claims.sub);
+        }
+        Ok(Self {
+            id: claims.sub,
+            permissions: auth.permissions,
+        })
+    }
+}
+
+/// The published keys of identity-svc, kept until an unknown key id comes.
+struct RemoteKeys {
+    url: String,
+    client: reqwest::Client,
+    fetched: RwLock<Fetched>,
+}
+
+#[derive(Default)]
+struct Fetched {
+    keys: Vec<(String, DecodingKey)>,
+    at: Option<Instant>,
+}
+
+impl Fetched {
+    fn find(&self, kid: &str) -> Option<DecodingKey> {
+        let (_, key) = self.keys.iter().find(|(id, _)| id == kid)?;
+        Some(key.clone())
+    }
+}
+
+impl RemoteKeys {
+    fn new(base: &str) -> anyhow::Result<Self> {
+        Ok(Self {
+            url: format!("{}/.well-known/jwks.json", base.trim_end_matches('/')),
+            client: reqwest::Client::builder().timeout(CALL_DEADLINE).build()?,
+            fetched: RwLock::default(),
+        })
+    }
+
+    async fn fetch(&self) -> Result<Vec<(String, DecodingKey)>> {
+        let response = self.client.get(&self.url).send().await;
+        let set: JwkSet = match response.and_then(reqwest::Response::error_for_status) {
+            Ok(response) => response.json().await.map_err(Error::unavailable)?,
+            Err(error) => return Err(Error::unavailable(error)),
+        };
+        Ok(set
+            .keys
+            .iter()
+            .filter_map(|jwk| {
+                Some((jwk.common.key_id.clone()?, DecodingKey::from_jwk(jwk).ok()?))
+            })
+            .collect())
+    }
+}
+
+#[async_trait]
+impl KeySource for RemoteKeys {
+    async fn key(&self, kid: &str) -> Result<Option<DecodingKey>> {
+        if let Some(key) = self.fetched.read().await.find(kid) {
+            return Ok(Some(key));
+        }
+        // The lock is held over the call on purpose: one fetch serves all who wait for it.
+        let mut fetched = self.fetched.write().await;
+        if let Some(key) = fetched.find(kid) {
+            return Ok(Some(key));
+        }
+        if fetched.at.is_some_and(|at| at.elapsed() < REFETCH_INTERVAL) {
+            return Ok(None);
+        }
+        fetched.keys = self.fetch().await?;
+        fetched.at = Some(Instant::now());
+        Ok(fetched.find(kid))
+    }
+}
+
+struct RemotePermissions {
+    client: IdentityServiceClient<Channel>,
+    known: Cache<(Uuid, String), bool>,
+}
+
+impl RemotePermissions {
+    fn new(channel: Channel) -> Self {
+        Self {
+            client: IdentityServiceClient::new(channel),
+            known: Cache::builder()
+                .max_capacity(100_000)
+                .time_to_live(PERMISSION_TTL)
+                .build(),
+        }
+    }
+}
+
+#[async_trait]
+impl Permissions for RemotePermissions {
+    async fn check(&self, user: Uuid, permission: &str) -> Result<bool> {
+        let ask = async {
+            let request = CheckPermissionRequest {
+                user_id: user.to_string(),
+                permission: permission.to_owned(),
+            };
+            self.client
+                .clone()
+                .check_permission(grpc::request(request, CALL_DEADLINE))
+                .await
+                .map(|response| response.into_inner().allowed)
+        };
+        self.known
+            .try_get_with((user, permission.to_owned()), ask)
+            .await
+            .map_err(|status| {
+                Error::unavailable(anyhow::anyhow!(
+                    "identity-svc was asked for a permission and answered {:?}",
+                    status.code()
+                ))
+            })
+    }
+}

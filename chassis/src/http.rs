@@ -1,0 +1,256 @@
+//! What every HTTP handler shares: extractors whose refusals are problem documents, pages, versions.
+
+use axum::{
+    extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, rejection},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{Code, Error, Result};
+
+/// A JSON body. As an answer it is `axum::Json`.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: axum::extract::Request, state: &S) -> Result<Self> {
+        let bytes = match bytes::Bytes::from_request(request, state).await {
+            Ok(bytes) => bytes,
+            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                return Err(Error::new(
+                    Code::PayloadTooLarge,
+                    "payload-too-large",
+                    "the body is too large",
+                ));
+            }
+            Err(rejection) => return Err(Error::bad_request(rejection.body_text())),
+        };
+        // The path tells which field of a nested body is at fault.
+        let mut json = serde_json::Deserializer::from_slice(&bytes);
+        serde_path_to_error::deserialize(&mut json)
+            .and_then(|value| {
+                json.end()
+                    .map_err(|error| {
+                        serde_path_to_error::Error::new(serde_path_to_error::Track::new().path(), error)
+                    })
+                    .map(|()| value)
+            })
+            .map(Self)
+            .map_err(|error| {
+                let path = error.path().to_string();
+                let error = error.into_inner();
+                if error.is_data() {
+                    let field = if path == "." { "body".to_owned() } else { path };
+                    Error::invalid_field(field, without_position(&error))
+                } else {
+                    Error::bad_request(format!("the body is not JSON: {error}"))
+                }
+            })
+    }
+}
+
+/// serde's message ends with a position in the text, which says nothing to a caller who reads field names.
+fn without_position(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    message
+        .rsplit_once(" at line ")
+        .map_or(message.clone(), |(text, _)| text.to_owned())
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
+    }
+}
+
+/// The query string.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        axum::extract::Query::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Query(query)| Self(query))
+            .map_err(|rejection: rejection::QueryRejection| {
+                let text = rejection.body_text();
+                // `Failed to deserialize query string: limit: invalid digit`
+                let mut parts = text.splitn(3, ": ").skip(1);
+                match (parts.next(), parts.next()) {
+                    (Some(field), Some(detail)) => Error::invalid_field(field, detail),
+                    (detail, _) => Error::invalid_field("query", detail.unwrap_or_default()),
+                }
+            })
+    }
+}
+
+/// The parameters in the path. One that does not parse names nothing that exists: 404.
+#[derive(Debug)]
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        <axum::extract::Path<T> as FromRequestParts<S>>::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Path(path)| Self(path))
+            .map_err(|_: rejection::PathRejection| {
+                Error::not_found("nothing has this address")
+            })
+    }
+}
+
+/// The version that a caller expects, from `If-Match`: an entity tag, with or without quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IfMatch(pub i64);
+
+impl<S: Sync> OptionalFromRequestParts<S> for IfMatch {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>> {
+        let Some(value) = parts.headers.get(header::IF_MATCH) else {
+            return Ok(None);
+        };
+        let tag = value.to_str().unwrap_or_default().trim();
+        if tag == "*" {
+            return Ok(None);
+        }
+        tag.trim_matches('"')
+            .parse()
+            .map(|version| Some(Self(version)))
+            // RFC 9110, 13.1.1: a tag that matches nothing.
+            .map_err(|_| Error::new(Code::VersionMismatch, "version-mismatch", "no version has this entity tag"))
+    }
+}
+
+/// The entity tag of a version.
+#[must_use]
+pub fn etag(version: i64) -> (header::HeaderName, HeaderValue) {
+    let tag = HeaderValue::from_str(&format!("\"{version}\""));
+    // Digits and quotes are always valid in a header.
+    (header::ETAG, tag.unwrap_or(HeaderValue::from_static("\"0\"")))
+}
+
+/// `?limit=` and `?after=` of a list.
+#[derive(Debug, Clone, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Page {
+    /// How many items at most, 1 to 100.
+    #[serde(default = "default_limit")]
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    pub limit: i64,
+    /// Where to go on: `next` of the page before.
+    pub after: Option<String>,
+}
+
+fn default_limit() -> i64 {
+    20
+}
+
+impl Page {
+    /// The limit, checked.
+    ///
+    /// # Errors
+    /// When it is out of range.
+    pub fn limit(&self) -> Result<i64> {
+        if (1..=100).contains(&self.limit) {
+            Ok(self.limit)
+        } else {
+            Err(Error::invalid_field("limit", "must be from 1 to 100"))
+        }
+    }
+
+    /// The sort key of the last item of the page before.
+    ///
+    /// # Errors
+    /// When the cursor is not one of ours.
+    pub fn after<K: DeserializeOwned>(&self) -> Result<Option<K>> {
+        self.after
+            .as_deref()
+            .map(|cursor| {
+                URL_SAFE_NO_PAD
+                    .decode(cursor)
+                    .ok()
+                    .and_then(|json| serde_json::from_slice(&json).ok())
+                    .ok_or_else(|| Error::invalid_field("after", "no cursor of this list"))
+            })
+            .transpose()
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct List<T> {
+    pub items: Vec<T>,
+    /// Pass as `?after=` for the next page; null on the last.
+    pub next: Option<String>,
+}
+
+impl<T> List<T> {
+    /// A page of at most `limit` items out of `items`, of which one more than `limit` was asked for: its presence tells
+    /// that there is a next page. `key` is the sort key of an item.
+    ///
+    /// # Errors
+    /// When the key cannot be written as JSON.
+    pub fn page<K: Serialize>(
+        mut items: Vec<T>,
+        limit: i64,
+        key: impl FnOnce(&T) -> K,
+    ) -> Result<Self> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = match items.last() {
+            Some(last) if more => Some(URL_SAFE_NO_PAD.encode(serde_json::to_vec(&key(last))?)),
+            _ => None,
+        };
+        Ok(Self { items, next })
+    }
+
+    /// The same page of other items.
+    pub fn map<U>(self, f: impl FnMut(T) -> U) -> List<U> {
+        List {
+            items: self.items.into_iter().map(f).collect(),
+            next: self.next,
+        }
+    }
+}
+
+/// The bearer token of a request, if it carries one.
+#[must_use]
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then_some(token.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_knows_whether_there_is_another() {
+        let full = List::page(vec![1, 2, 3], 2, |item| *item).unwrap();
+        assert_eq!(full.items, [1, 2]);
+        let page = Page { limit: 2, after: full.next };
+        assert_eq!(page.after::<i32>().unwrap(), Some(2));
+
+        let last = List::page(vec![1, 2], 2, |item| *item).unwrap();
+        assert_eq!(last.next, None);
+    }
+
+    #[test]
+    fn a_cursor_of_another_make_is_refused() {
+        let page = Page { limit: 2, after: Some("x!".to_owned()) };
+        assert_eq!(page.after::<i32>().unwrap_err().fields()[0].field, "after");
+    }
+}

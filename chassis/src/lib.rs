@@ -1,0 +1,20 @@
+//! The shared microservice chassis: what every service needs and no business word.
+
+pub mod amqp;
+pub mod auth;
+pub mod config;
+pub mod error;
+pub mod grpc;
+pub mod health;
+pub mod http;
+pub mod idempotency;
+pub mod postgres;
+mod server;
+pub mod service;
+pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod trace;
+
+pub use error::{Code, Error, FieldError, Problem, Result};
+pub use service::{Service, run};

@@ -1,0 +1,126 @@
+//! The service's own database.
+
+use std::{str::FromStr, time::Duration};
+
+use anyhow::Context as _;
+use backon::{ExponentialBuilder, Retryable as _};
+use sqlx::{
+    ConnectOptions as _, Executor as _, PgPool,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::config::Secret;
+
+/// Tables that the chassis itself needs in each database: outbox, inbox, idempotency.
+static CHASSIS: Migrator = sqlx::migrate!("./migrations");
+
+/// A request waits this long for a connection before it is answered 503.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Opens a pool of at most `max_connections`; waits until the server is there.
+///
+/// # Errors
+/// When the address is malformed, or the server refuses for a reason that waiting does not cure (a wrong password,
+/// no such database).
+pub async fn connect(url: &Secret, max_connections: u32) -> anyhow::Result<PgPool> {
+    let options = options(url)?;
+    let pool = PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_lazy_with(options);
+    (|| async { pool.acquire().await.map(drop) })
+        .retry(
+            ExponentialBuilder::default()
+                .with_min_delay(Duration::from_millis(100))
+                .with_max_delay(Duration::from_secs(2))
+                .without_max_times(),
+        )
+        .when(is_transient)
+        .notify(|error, _| tracing::warn!(%error, "PostgreSQL is not there yet; waiting"))
+        .await
+        .context("cannot use the database")?;
+    Ok(pool)
+}
+
+/// Brings the chassis' tables and the service's own up to date. Several replicas may do so at once.
+///
+/// # Errors
+/// When a migration fails, or one that was applied has changed since.
+pub async fn migrate(pool: &PgPool, service: &Migrator) -> anyhow::Result<()> {
+    let mut chassis = Migrator::with_migrations(CHASSIS.iter().cloned().collect());
+    // Its numbers are not the service's.
+    chassis.dangerous_set_table_name("_chassis_migrations");
+    chassis.run(pool).await.context("migrating the chassis' tables")?;
+    service.run(pool).await.context("migrating the service's tables")
+}
+
+/// Makes the database that `url` names if the server has none of that name. For one machine; elsewhere the operator
+/// makes it.
+///
+/// # Errors
+/// When the server is away or the role may not create databases.
+pub async fn create_database_if_missing(url: &Secret) -> anyhow::Result<()> {
+    let options = options(url)?;
+    let name = options.get_database().context("the database's address names no database")?.to_owned();
+    let mut server = options.database("postgres").connect().await?;
+    let exists: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+        .bind(&name)
+        .fetch_one(&mut server)
+        .await?;
+    if !exists {
+        let quoted = format!("create database \"{}\"", name.replace('"', "\"\""));
+        match server.execute(sqlx::AssertSqlSafe(quoted)).await {
+            // 42P04 duplicate_database, 23505: another replica was quicker.
+            Err(sqlx::Error::Database(error))
+                if matches!(error.code().as_deref(), Some("42P04" | "23505")) => {}
+            result => {
+                result.with_context(|| format!("creating the database `{name}`"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn options(url: &Secret) -> anyhow::Result<PgConnectOptions> {
+    // The parser's error may quote the address, and with it the password.
+    PgConnectOptions::from_str(url.expose())
+        .map(|options| options.application_name("easyorder"))
+        .map_err(|_| anyhow::anyhow!("malformed database address: expected postgres://USER[:PASSWORD]@HOST[:PORT]/DATABASE"))
+}
+
+/// Whether the same call may succeed once the server is back or the contention is over.
+#[must_use]
+pub fn is_transient(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        // https://www.postgresql.org/docs/current/errcodes-appendix.html
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            // connection_exception, insufficient_resources, operator_intervention
+            ["08", "53", "57P"].iter().any(|class| code.starts_with(class))
+                // serialization_failure, deadlock_detected, lock_not_available
+                || ["40001", "40P01", "55P03"].contains(&code.as_ref())
+        }),
+        _ => false,
+    }
+}
+
+/// The name of the constraint that a statement violated, if one was.
+#[must_use]
+pub fn constraint(error: &sqlx::Error) -> Option<&str> {
+    error.as_database_error()?.constraint()
+}
+
+/// Whether a lock was not granted within `lock_timeout`.
+#[must_use]
+pub fn is_lock_timeout(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .and_then(|error| error.code())
+        .is_some_and(|code| code == "55P03")
+}

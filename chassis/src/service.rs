@@ -1,0 +1,310 @@
+//! The frame of a running service: servers, background tasks, readiness, and an orderly stop.
+
+use std::{future::Future, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
+use proto::topology::Queue;
+use sqlx::PgPool;
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::service::Routes;
+use tracing::Instrument as _;
+
+use crate::{
+    amqp::{Bus, EventHandler, consumer, relay},
+    config,
+    health::Health,
+    server, telemetry,
+};
+
+/// Requests in flight get this long to end when the service stops.
+const DRAIN: Duration = Duration::from_secs(10);
+/// Background tasks get this long after that.
+const WIND_DOWN: Duration = Duration::from_secs(10);
+
+/// A service that runs, from its construction until [`Service::stop`].
+pub struct Service {
+    name: &'static str,
+    health: Health,
+    servers: Tasks,
+    background: Tasks,
+}
+
+/// Tasks that end together.
+#[derive(Default)]
+struct Tasks {
+    tracker: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Tasks {
+    /// Asks all to end and waits for them, but no longer than `patience`.
+    async fn end(&self, patience: Duration) -> bool {
+        self.stop.cancel();
+        self.tracker.close();
+        tokio::time::timeout(patience, self.tracker.wait()).await.is_ok()
+    }
+}
+
+impl Service {
+    #[must_use]
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            health: Health::default(),
+            servers: Tasks::default(),
+            background: Tasks::default(),
+        }
+    }
+
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    #[must_use]
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// Serves a REST interface with what each service has: `/health/live`, `/health/ready`, `/metrics`,
+    /// `/openapi.json` and Swagger UI at `/docs`.
+    ///
+    /// # Errors
+    /// When the address cannot be listened at.
+    pub async fn serve_http(
+        &self,
+        addr: SocketAddr,
+        router: axum::Router,
+        openapi: utoipa::openapi::OpenApi,
+    ) -> anyhow::Result<SocketAddr> {
+        let router = router
+            .merge(server::health_routes(&self.health))
+            .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", openapi));
+        self.serve_http_bare(addr, router).await
+    }
+
+    /// Serves routes as they are, with request contexts and `/metrics` only.
+    ///
+    /// # Errors
+    /// When the address cannot be listened at.
+    pub async fn serve_http_bare(
+        &self,
+        addr: SocketAddr,
+        router: axum::Router,
+    ) -> anyhow::Result<SocketAddr> {
+        let (listener, addr) = self.bind(addr).await?;
+        let router = server::http_router(self.name, router);
+        let stop = self.servers.stop.clone();
+        self.servers
+            .tracker
+            .spawn(server::serve_http(listener, router, stop, DRAIN));
+        tracing::info!(service = self.name, %addr, "HTTP");
+        Ok(addr)
+    }
+
+    /// Serves gRPC, with health and reflection.
+    ///
+    /// # Errors
+    /// When the address cannot be listened at.
+    pub async fn serve_grpc(&self, addr: SocketAddr, routes: Routes) -> anyhow::Result<SocketAddr> {
+        let (listener, addr) = self.bind(addr).await?;
+        let (reporter, health) = tonic_health::server::health_reporter();
+        let checks = self.health.clone();
+        self.background("grpc-health", async move |stop| {
+            loop {
+                let status = if checks.ready() {
+                    tonic_health::ServingStatus::Serving
+                } else {
+                    tonic_health::ServingStatus::NotServing
+                };
+                reporter.set_service_status("", status).await;
+                tokio::select! {
+                    () = tokio::time::sleep(Duration::from_millis(500)) => {}
+                    () = stop.cancelled() => return,
+                }
+            }
+        });
+        let reflection = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+            .build_v1()?;
+        let routes = server::grpc_routes(
+            self.name,
+            routes.add_service(health).add_service(reflection),
+        );
+        let stop = self.servers.stop.clone();
+        let name = self.name;
+        self.servers.tracker.spawn(async move {
+            let serve = tonic::transport::Server::builder()
+                .tcp_nodelay(true)
+                .http2_keepalive_interval(Some(Duration::from_secs(20)))
+                .add_routes(routes)
+                .serve_with_incoming_shutdown(
+                    tonic::transport::server::TcpIncoming::from(listener),
+                    stop.cancelled(),
+                );
+            if let Err(error) = serve.await {
+                tracing::error!(service = name, %error, "the gRPC server ended");
+            }
+        });
+        tracing::info!(service = self.name, %addr, "gRPC");
+        Ok(addr)
+    }
+
+    async fn bind(&self, addr: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
+        let listener = TcpListener::bind(addr).await.with_context(|| {
+            format!(
+                "{} cannot listen at {addr}: is the port in use? Its *_ADDR variable names another",
+                self.name
+            )
+        })?;
+        let addr = listener.local_addr()?;
+        Ok((listener, addr))
+    }
+
+    /// Runs a task until the service stops: after the servers have drained, the token is cancelled and the task ends.
+    pub fn background<F, Fut>(&self, name: &'static str, task: F)
+    where
+        F: FnOnce(CancellationToken) -> Fut,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let future = task(self.background.stop.clone());
+        let stop = self.background.stop.clone();
+        let alive = self.health.register(name);
+        alive.set(true);
+        let span = tracing::info_span!("background", service = self.name, task = name);
+        self.background.tracker.spawn(
+            async move {
+                let ended = tokio::spawn(future.in_current_span()).await;
+                if !stop.is_cancelled() {
+                    // Not ready any more: whoever runs us restarts us.
+                    alive.set(false);
+                    tracing::error!(task = name, panicked = ended.is_err(), "a background task ended");
+                }
+            }
+            .instrument(span),
+        );
+    }
+
+    /// Publishes the outbox of this database, and watches the database and the bus for readiness.
+    pub fn relay(&self, pool: PgPool, bus: Arc<Bus>) {
+        self.watch(pool.clone(), bus.clone());
+        self.background("relay", async move |stop| relay::run(pool, bus, stop).await);
+    }
+
+    /// Feeds a queue to its handler.
+    pub fn consume(&self, queue: Queue, pool: PgPool, bus: Arc<Bus>, handler: Arc<dyn EventHandler>) {
+        let check = self.health.register(&format!("consumer {}", queue.name));
+        self.background(queue.name, async move |stop| {
+            consumer::run(queue, pool, bus, handler, check, stop).await;
+        });
+    }
+
+    /// Ready only while PostgreSQL and RabbitMQ are; also sends logged errors to the bus.
+    pub fn watch(&self, pool: PgPool, bus: Arc<Bus>) {
+        let postgres = self.health.register("postgres");
+        let rabbitmq = self.health.register("rabbitmq");
+        let reporter = bus.clone();
+        self.background("error-reports", async move |stop| {
+            telemetry::forward_errors(reporter, stop).await;
+        });
+        self.background("watch", async move |stop| {
+            loop {
+                let ping = sqlx::query("select 1").execute(&pool);
+                let answered = tokio::time::timeout(Duration::from_secs(2), ping).await;
+                postgres.set(matches!(answered, Ok(Ok(_))));
+                rabbitmq.set(bus.ready());
+                tokio::select! {
+                    () = tokio::time::sleep(Duration::from_millis(500)) => {}
+                    () = stop.cancelled() => return,
+                }
+            }
+        });
+    }
+
+    /// Stops in order: no new requests, those in flight end, then the background tasks.
+    pub async fn stop(self) {
+        let drained = self.servers.end(DRAIN + Duration::from_secs(1)).await;
+        let ended = self.background.end(WIND_DOWN).await;
+        if drained && ended {
+            tracing::info!(service = self.name, "stopped");
+        } else {
+            tracing::warn!(service = self.name, drained, ended, "stopped, but not all had ended");
+        }
+    }
+}
+
+/// Resolves when the process is asked to stop (SIGTERM, or Ctrl-C).
+///
+/// # Errors
+/// When the signals cannot be listened for.
+pub async fn stop_requested() -> anyhow::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        result = tokio::signal::ctrl_c() => result?,
+    }
+    Ok(())
+}
+
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the service (the default)
+    Serve,
+    /// Bring the database up to date, and end
+    Migrate,
+}
+
+/// The `main` of a service's own binary.
+pub fn run<C, M, S>(
+    name: &'static str,
+    migrate: impl FnOnce(C) -> M,
+    start: impl FnOnce(C) -> S,
+) -> ExitCode
+where
+    C: clap::Parser,
+    M: Future<Output = anyhow::Result<()>>,
+    S: Future<Output = anyhow::Result<Service>>,
+{
+    let command = Cli::command()
+        .name(name)
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_help(config::help(&config::describe::<C>()));
+    let cli = match Cli::from_arg_matches(&command.get_matches()) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    telemetry::init();
+    let result = runtime().and_then(|runtime| {
+        runtime.block_on(async {
+            let config = config::from_env::<C>()?;
+            match cli.command.unwrap_or(Command::Serve) {
+                Command::Migrate => migrate(config).await,
+                Command::Serve => {
+                    let service = start(config).await?;
+                    stop_requested().await?;
+                    service.stop().await;
+                    Ok(())
+                }
+            }
+        })
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(service = name, "{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}

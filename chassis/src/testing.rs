@@ -1,0 +1,186 @@
+//! Fixtures for tests against real servers: a database per test, a RabbitMQ namespace per test, a proxy that can fail.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool, migrate::Migrator, postgres::PgConnectOptions};
+use tokio::{net::{TcpListener, TcpStream}, sync::watch, task::JoinHandle};
+use uuid::Uuid;
+
+use crate::{config::Secret, postgres};
+
+/// The PostgreSQL server for tests: `EASYORDER_TEST_POSTGRES_URL`, or the standard port.
+#[must_use]
+pub fn postgres_url() -> String {
+    std::env::var("EASYORDER_TEST_POSTGRES_URL")
+        .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned())
+}
+
+/// The RabbitMQ server for tests: `AMQP_URL`, or the standard port.
+#[must_use]
+pub fn amqp_url() -> String {
+    std::env::var("AMQP_URL").unwrap_or_else(|_| "amqp://guest:guest@127.0.0.1:5672/%2f".to_owned())
+}
+
+/// A name that no other test uses, for exchanges and queues.
+#[must_use]
+pub fn namespace() -> String {
+    format!("test-{}", Uuid::now_v7().simple())
+}
+
+/// An address that nobody listens at.
+///
+/// # Panics
+/// When the machine has no free port.
+#[must_use]
+pub fn free_addr() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("a bound address")
+}
+
+/// A database of its own, dropped with the value.
+pub struct TestDatabase {
+    pub url: Secret,
+    pub pool: PgPool,
+    name: String,
+}
+
+/// Makes an empty database and brings it up to date.
+///
+/// # Panics
+/// When there is no PostgreSQL to be had.
+pub async fn database(migrator: &Migrator) -> TestDatabase {
+    let database = empty_database().await;
+    postgres::migrate(&database.pool, migrator).await.expect("migrations");
+    database
+}
+
+/// Makes an empty database.
+///
+/// # Panics
+/// When there is no PostgreSQL to be had.
+pub async fn empty_database() -> TestDatabase {
+    let name = format!("test_{}", Uuid::now_v7().simple());
+    let options: PgConnectOptions = postgres_url().parse().expect("a PostgreSQL address");
+    let mut server = options.connect().await.expect("PostgreSQL for tests (see `make services`)");
+    server
+        .execute(sqlx::AssertSqlSafe(format!("create database {name}")))
+        .await
+        .expect("a role that may create databases");
+    server.close().await.ok();
+    let url = Secret::from(options.database(&name).to_url_lossy().to_string());
+    let pool = postgres::connect(&url, 4).await.expect("a new database");
+    TestDatabase { url, pool, name }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let name = self.name.clone();
+        // Its own thread and runtime: the test's runtime may be ending.
+        let dropped = std::thread::spawn(move || -> anyhow::Result<()> {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async {
+                let options: PgConnectOptions = postgres_url().parse()?;
+                let mut server = options.connect().await?;
+                server
+                    .execute(sqlx::AssertSqlSafe(format!("drop database if exists {name} with (force)")))
+                    .await
+                    .context("dropping a test's database")?;
+                Ok(())
+            })
+        })
+        .join();
+        if !matches!(dropped, Ok(Ok(()))) {
+            tracing::warn!(name = self.name, "a test's database was left behind");
+        }
+    }
+}
+
+/// Stands between a client and a server, and fails on demand.
+pub struct TcpProxy {
+    addr: SocketAddr,
+    state: watch::Sender<Line>,
+    accepting: JoinHandle<()>,
+}
+
+/// What the proxy does with its connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// Bytes pass.
+    Up,
+    /// All connections are cut and new ones are closed at once.
+    Cut,
+    /// Requests pass; what the server answers is thrown away.
+    RepliesLost,
+}
+
+impl TcpProxy {
+    /// A proxy in front of `target` (`host:port`).
+    ///
+    /// # Panics
+    /// When the machine has no free port.
+    pub async fn start(target: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let addr = listener.local_addr().expect("a bound address");
+        let (state, watching) = watch::channel(Line::Up);
+        let target: Arc<str> = target.into();
+        let accepting = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(pass(client, target.clone(), watching.clone()));
+            }
+        });
+        Self { addr, state, accepting }
+    }
+
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    pub fn set(&self, line: Line) {
+        self.state.send_replace(line);
+    }
+
+    /// Cuts all connections and refuses new ones for a while.
+    pub async fn outage(&self, lasting: Duration) {
+        self.set(Line::Cut);
+        tokio::time::sleep(lasting).await;
+        self.set(Line::Up);
+    }
+}
+
+impl Drop for TcpProxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn pass(client: TcpStream, target: Arc<str>, mut state: watch::Receiver<Line>) {
+    if *state.borrow() == Line::Cut {
+        return;
+    }
+    let Ok(server) = TcpStream::connect(target.as_ref()).await else { return };
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let line = state.clone();
+    let answers = async move {
+        let mut buffer = vec![0; 16 * 1024];
+        loop {
+            use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+            match from_server.read(&mut buffer).await {
+                Ok(0) | Err(_) => return,
+                Ok(_) if *line.borrow() == Line::RepliesLost => {}
+                Ok(n) => {
+                    if to_client.write_all(&buffer[..n]).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    };
+    tokio::select! {
+        _ = tokio::io::copy(&mut from_client, &mut to_server) => {}
+        () = answers => {}
+        _ = state.wait_for(|line| *line == Line::Cut) => {}
+    }
+}

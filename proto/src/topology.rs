@@ -1,0 +1,48 @@
+//! Which of the system's queues gets which events. Every service declares all of it before it publishes, so that no
+//! event can leave before the queues that must get it exist. A subscriber from outside binds a queue of its own.
+
+/// One durable quorum queue and the routing-key patterns it is bound with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Queue {
+    pub name: &'static str,
+    pub bindings: &'static [&'static str],
+}
+
+/// order-svc's read models.
+pub const ORDER_VIEWS: Queue = Queue {
+    name: "order-svc.order-views",
+    bindings: &["order.#"],
+};
+
+/// order-svc hears that stock was confirmed, and moves the order on.
+pub const ORDER_STOCK: Queue = Queue {
+    name: "order-svc.stock",
+    bindings: &["inventory.stock_confirmed.v1"],
+};
+
+/// inventory-svc brings its side of each order to the order's state.
+pub const INVENTORY_ORDERS: Queue = Queue {
+    name: "inventory-svc.orders",
+    bindings: &["order.#"],
+};
+
+/// worker makes jobs of what happens to orders.
+pub const WORKER_ORDER_MAILS: Queue = Queue {
+    name: "worker.order-mails",
+    bindings: &["order.created.v1", "order.created_with_incentive.v1"],
+};
+
+/// worker stores what the services log at ERROR.
+pub const WORKER_ERRORS: Queue = Queue {
+    name: "worker.errors",
+    bindings: &["ops.error_logged.v1"],
+};
+
+/// All of them.
+pub const QUEUES: &[Queue] = &[
+    ORDER_VIEWS,
+    ORDER_STOCK,
+    INVENTORY_ORDERS,
+    WORKER_ORDER_MAILS,
+    WORKER_ERRORS,
+];
