@@ -1,0 +1,76 @@
+//! The way of a request through the gateway: found in the table, checked, passed on.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{RawPathParams, Request, State, rejection::RawPathParamsRejection},
+    response::Response,
+    routing::on,
+};
+use chassis::{Error, Result, auth::Auth, http::bearer};
+
+use crate::{
+    proxy::Proxy,
+    routes::{Access, ROUTES, Route},
+};
+
+/// What every request needs.
+pub(crate) struct Gate {
+    pub(crate) auth: Auth,
+    pub(crate) proxy: Arc<Proxy>,
+}
+
+/// The table as a router.
+pub(crate) fn router(gate: Arc<Gate>) -> Router {
+    ROUTES
+        .iter()
+        .filter_map(|route| Some((route, route.filter()?)))
+        .fold(Router::new(), |router, (route, methods)| {
+            let handler = move |State(gate): State<Arc<Gate>>, params, request| async move {
+                gate.pass(route, params, request).await
+            };
+            router.route(route.path, on(methods, handler))
+        })
+        .with_state(gate)
+}
+
+impl Gate {
+    async fn pass(
+        &self,
+        route: &Route,
+        params: std::result::Result<RawPathParams, RawPathParamsRejection>,
+        request: Request,
+    ) -> Result<Response> {
+        check_path(params).map_err(Error::bad_request)?;
+        match (bearer(request.headers()), route.access) {
+            // A token that no longer holds is refused everywhere, so that a client learns of it at once.
+            (Some(token), _) => {
+                self.auth.verify(token).await?;
+            }
+            (None, Access::Anyone) => {}
+            (None, Access::SignedIn) => {
+                return Err(Error::unauthenticated(
+                    "sign in, and send `Authorization: Bearer <access token>`",
+                ));
+            }
+        }
+        self.proxy.forward(route.upstream, request).await
+    }
+}
+
+/// Refuses a path that a service could read as another one than the gateway has matched.
+fn check_path(
+    params: std::result::Result<RawPathParams, RawPathParamsRejection>,
+) -> std::result::Result<(), &'static str> {
+    let params = params.map_err(|_| "the path is not UTF-8")?;
+    let climbs = |value: &str| {
+        value
+            .split('/')
+            .any(|segment| matches!(segment, "." | ".."))
+    };
+    if params.iter().any(|(_, value)| climbs(value)) {
+        return Err("the path has a segment `.` or `..`");
+    }
+    Ok(())
+}

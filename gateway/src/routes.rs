@@ -1,0 +1,180 @@
+//! Which call goes to which service, and who may make it. Nothing else in the gateway knows a path of a service.
+
+use axum::routing::MethodFilter;
+use http::Method;
+
+/// A service behind the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Upstream {
+    Identity,
+    Inventory,
+    Order,
+    Worker,
+}
+
+impl Upstream {
+    pub const ALL: [Self; 4] = [Self::Identity, Self::Inventory, Self::Order, Self::Worker];
+
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity-svc",
+            Self::Inventory => "inventory-svc",
+            Self::Order => "order-svc",
+            Self::Worker => "worker",
+        }
+    }
+
+    /// As the beginning of a type's name.
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Identity => "Identity",
+            Self::Inventory => "Inventory",
+            Self::Order => "Order",
+            Self::Worker => "Worker",
+        }
+    }
+}
+
+/// Whom the gateway lets through; what a user may do is for the service to decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    Anyone,
+    SignedIn,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    pub methods: &'static [Method],
+    /// A template in axum's syntax.
+    pub path: &'static str,
+    pub upstream: Upstream,
+    pub access: Access,
+}
+
+const GET: Method = Method::GET;
+const POST: Method = Method::POST;
+const PUT: Method = Method::PUT;
+const PATCH: Method = Method::PATCH;
+const DELETE: Method = Method::DELETE;
+
+const fn route(
+    methods: &'static [Method],
+    path: &'static str,
+    upstream: Upstream,
+    access: Access,
+) -> Route {
+    Route {
+        methods,
+        path,
+        upstream,
+        access,
+    }
+}
+
+/// Every call that the gateway passes on.
+pub static ROUTES: &[Route] = {
+    use Access::{Anyone, SignedIn};
+    use Upstream::{Identity, Inventory, Order, Worker};
+    &[
+        route(&[POST], "/v1/auth/register", Identity, Anyone),
+        route(&[POST], "/v1/auth/login", Identity, Anyone),
+        route(&[POST], "/v1/auth/refresh", Identity, Anyone),
+        route(&[POST], "/v1/auth/logout", Identity, Anyone),
+        route(&[GET], "/.well-known/jwks.json", Identity, Anyone),
+        route(&[GET], "/v1/me", Identity, SignedIn),
+        route(&[GET], "/v1/users", Identity, SignedIn),
+        route(&[GET], "/v1/users/{id}", Identity, SignedIn),
+        route(&[PUT], "/v1/users/{id}/roles", Identity, SignedIn),
+        route(&[GET, POST], "/v1/roles", Identity, SignedIn),
+        route(&[PUT, DELETE], "/v1/roles/{name}", Identity, SignedIn),
+        route(&[GET], "/v1/products", Inventory, Anyone),
+        route(&[POST], "/v1/products", Inventory, SignedIn),
+        route(&[GET], "/v1/products/{sku}", Inventory, Anyone),
+        route(&[PATCH, DELETE], "/v1/products/{sku}", Inventory, SignedIn),
+        route(&[GET], "/v1/products/{sku}/stock", Inventory, SignedIn),
+        route(
+            &[POST],
+            "/v1/products/{sku}/stock-movements",
+            Inventory,
+            SignedIn,
+        ),
+        route(&[GET, POST], "/v1/orders", Order, SignedIn),
+        route(&[GET], "/v1/orders/{id}", Order, SignedIn),
+        route(&[POST], "/v1/orders/{id}/cancel", Order, SignedIn),
+        route(&[GET], "/v1/jobs", Worker, SignedIn),
+        route(&[GET], "/v1/jobs/{id}", Worker, SignedIn),
+        route(&[GET], "/v1/errors", Worker, SignedIn),
+        // A browser sends no token with a page: the console asks for it itself.
+        route(&[GET, POST], "/console", Worker, Anyone),
+        route(&[GET, POST], "/console/", Worker, Anyone),
+        route(&[GET, POST], "/console/{*rest}", Worker, Anyone),
+    ]
+};
+
+impl Route {
+    /// The methods as axum's router wants them; `GET` answers `HEAD`, too.
+    pub(crate) fn filter(&self) -> Option<MethodFilter> {
+        self.methods
+            .iter()
+            .filter_map(|method| MethodFilter::try_from(method.clone()).ok())
+            .reduce(MethodFilter::or)
+    }
+
+    /// Whether a service's document means this route by `method` and `template`; the names of parameters may differ.
+    pub(crate) fn is(&self, method: &str, template: &str) -> bool {
+        let parameter = |segment: &str| segment.starts_with('{') && segment.ends_with('}');
+        let (mut ours, mut theirs) = (self.path.split('/'), template.split('/'));
+        self.methods
+            .iter()
+            .any(|own| own.as_str().eq_ignore_ascii_case(method))
+            && loop {
+                match (ours.next(), theirs.next()) {
+                    (None, None) => break true,
+                    (Some(a), Some(b)) if a == b || parameter(a) && parameter(b) => {}
+                    _ => break false,
+                }
+            }
+    }
+}
+
+/// Whether the gateway passes `method` on `template` to `upstream`.
+#[must_use]
+pub fn routed(upstream: Upstream, method: &str, template: &str) -> bool {
+    ROUTES
+        .iter()
+        .any(|route| route.upstream == upstream && route.is(method, template))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_belongs_to_one_row() {
+        let mut calls: Vec<_> = ROUTES
+            .iter()
+            .flat_map(|route| {
+                route
+                    .methods
+                    .iter()
+                    .map(move |method| (route.path, method.as_str()))
+            })
+            .collect();
+        let count = calls.len();
+        calls.sort_unstable();
+        calls.dedup();
+        assert_eq!(calls.len(), count);
+    }
+
+    #[test]
+    fn a_documented_call_is_found_whatever_its_parameters_are_called() {
+        assert!(routed(Upstream::Order, "get", "/v1/orders/{order_id}"));
+        assert!(!routed(Upstream::Order, "delete", "/v1/orders/{order_id}"));
+        assert!(!routed(Upstream::Order, "get", "/v1/orders/mine"));
+        assert!(!routed(Upstream::Order, "get", "/v1/orders/{id}/lines"));
+        assert!(!routed(Upstream::Order, "get", "/health/live"));
+        assert!(!routed(Upstream::Worker, "get", "/v1/orders/{id}"));
+    }
+}
