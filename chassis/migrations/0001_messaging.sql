@@ -6,8 +6,9 @@ create table outbox (
     -- The whole CloudEvent, as it goes over the wire.
     payload bytea not null,
     created_at timestamptz not null default now(),
-    -- Until then one relay has the row in hand; the others leave it alone.
+    -- Until then the relay with this session (its PostgreSQL process) has the row in hand, if it still lives.
     leased_until timestamptz,
+    leased_by integer,
     published_at timestamptz
 );
 

@@ -8,6 +8,7 @@ pub mod grpc;
 pub mod health;
 pub mod http;
 pub mod idempotency;
+pub mod ops;
 pub mod postgres;
 mod server;
 pub mod service;

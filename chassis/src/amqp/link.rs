@@ -90,7 +90,11 @@ async fn keep(sender: watch::Sender<Current>, url: Secret, name: String, topolog
             Err(error) => {
                 let failure = format!("{error:#}");
                 if failure != last_failure {
-                    tracing::warn!(connection = name, error = failure, "cannot use RabbitMQ; trying on");
+                    tracing::warn!(
+                        connection = name,
+                        error = failure,
+                        "cannot use RabbitMQ; trying on"
+                    );
                     last_failure = failure;
                 }
             }
@@ -101,13 +105,17 @@ async fn keep(sender: watch::Sender<Current>, url: Secret, name: String, topolog
 
 async fn connect(url: &Secret, name: &str, topology: &Topology) -> anyhow::Result<Connection> {
     // The parser's error may quote the address, and with it the password.
-    let mut uri = AMQPUri::from_str(url.expose()).map_err(|_| anyhow::anyhow!("malformed AMQP_URL"))?;
+    let mut uri =
+        AMQPUri::from_str(url.expose()).map_err(|_| anyhow::anyhow!("malformed AMQP_URL"))?;
     uri.query.heartbeat.get_or_insert(HEARTBEAT);
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     let connection = Connection::connect_uri(uri, properties)
         .await
         .context("connecting")?;
-    let channel = connection.create_channel().await.context("opening a channel")?;
+    let channel = connection
+        .create_channel()
+        .await
+        .context("opening a channel")?;
     topology
         .declare(&channel, QUEUES)
         .await

@@ -1,7 +1,7 @@
 //! Events over RabbitMQ: written to an outbox with the change they tell of, published by a relay, and applied by each
 //! consumer exactly once.
 
-mod consumer;
+pub mod consumer;
 mod link;
 pub mod outbox;
 mod publisher;
@@ -14,7 +14,7 @@ use std::{ffi::OsStr, str::FromStr, sync::Arc, sync::OnceLock, time::Duration};
 use anyhow::{Context as _, bail};
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use clap::error::ErrorKind;
-use lapin::{BasicProperties, Channel, uri::AMQPUri};
+use lapin::{BasicProperties, Channel, types::ShortString, uri::AMQPUri};
 use proto::{
     cloudevents::{CONTENT_TYPE, CloudEvent},
     topology::QUEUES,
@@ -26,16 +26,23 @@ use link::Link;
 use publisher::{Message, Publisher, Receipt};
 use topology::Topology;
 
-pub use consumer::{EventHandler, run as consume};
+pub use consumer::EventHandler;
 
 /// [`Bus::publish`] and [`Bus::dead_letter`] give up after this time.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where RabbitMQ is.
 #[derive(Debug, Clone, clap::Args)]
+// Flattened into parsers that are called `Config` too, and clap wants the names of its groups unique.
+#[group(skip)]
 pub struct Config {
     /// RabbitMQ: amqp://USER:PASSWORD@HOST:PORT/VHOST, the virtual host percent-encoded; amqps:// for TLS
-    #[arg(long, env = "AMQP_URL", value_name = "AMQP_URL", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "AMQP_URL",
+        value_name = "AMQP_URL",
+        hide_env_values = true
+    )]
     #[arg(default_value = "amqp://guest:guest@127.0.0.1:5672/%2f", value_parser = Url)]
     pub amqp_url: Secret,
     /// Prefix of the exchanges' names; another one than the default also sets the queues apart
@@ -119,7 +126,7 @@ impl Bus {
     pub async fn publish(&self, event: &CloudEvent) -> Result<()> {
         let body = serde_json::to_vec(event)?;
         let message = Message {
-            message_id: &event.id.to_string(),
+            message_id: event.id.to_string(),
             routing_key: &event.kind,
             body: &body,
             properties: event_properties(&event.kind),
@@ -199,7 +206,7 @@ impl Bus {
 fn event_properties(kind: &str) -> BasicProperties {
     BasicProperties::default()
         .with_content_type(CONTENT_TYPE.into())
-        .with_type(kind.into())
+        .with_type(ShortString::try_new(kind).unwrap_or_default())
 }
 
 /// Growing delays, from 0.1 s to 5 s, without end.

@@ -18,7 +18,7 @@ const PERSISTENT: u8 = 2;
 
 /// A message on its way. Its `message_id` must be unique within one [`Publisher::send`].
 pub(super) struct Message<'a> {
-    pub message_id: &'a str,
+    pub message_id: String,
     pub routing_key: &'a str,
     pub body: &'a [u8],
     pub properties: BasicProperties,
@@ -59,7 +59,7 @@ impl Publisher {
     /// Sends all of them, in order, then waits for the confirms of all.
     pub async fn send(&mut self, exchange: &str, messages: Vec<Message<'_>>) -> Vec<Receipt> {
         let deadline = Instant::now() + CONFIRM_TIMEOUT;
-        let ids: Vec<String> = messages.iter().map(|m| m.message_id.to_owned()).collect();
+        let ids: Vec<String> = messages.iter().map(|m| m.message_id.clone()).collect();
         let mut confirms = Vec::with_capacity(messages.len());
         for message in messages {
             // A broker short of memory or disk stops reading.
@@ -110,7 +110,13 @@ impl Publisher {
         let routing_key = ShortString::try_new(message.routing_key)?;
         Ok(self
             .channel
-            .basic_publish(exchange.into(), routing_key, options, message.body, properties)
+            .basic_publish(
+                exchange.into(),
+                routing_key,
+                options,
+                message.body,
+                properties,
+            )
             .await?)
     }
 }

@@ -49,7 +49,7 @@ impl Topology {
         }
     }
 
-    fn is_system(&self) -> bool {
+    pub fn is_system(&self) -> bool {
         self.namespace == SYSTEM
     }
 
@@ -72,9 +72,11 @@ impl Topology {
             let name = self.queue(queue);
             // First, so that no letter can die before there is a place for it.
             let graveyard = format!("{name}.dead");
-            self.declare_queue(channel, &graveyard, self.arguments()).await?;
+            self.declare_queue(channel, &graveyard, self.arguments())
+                .await?;
             bind(channel, &graveyard, &self.dead(), &name).await?;
-            self.declare_queue(channel, &name, self.consumed_arguments(&name)).await?;
+            self.declare_queue(channel, &name, self.consumed_arguments(&name))
+                .await?;
             for binding in queue.bindings {
                 bind(channel, &name, &self.events(), binding).await?;
             }
@@ -173,12 +175,9 @@ fn matches(pattern: &str, key: &str) -> bool {
             _ => false,
         }
     }
-    let split = |text: &'_ str| -> Vec<String> { text.split('.').map(ToOwned::to_owned).collect() };
-    let (pattern, key) = (split(pattern), split(key));
-    words(
-        &pattern.iter().map(String::as_str).collect::<Vec<_>>(),
-        &key.iter().map(String::as_str).collect::<Vec<_>>(),
-    )
+    let pattern: Vec<&str> = pattern.split('.').collect();
+    let key: Vec<&str> = key.split('.').collect();
+    words(&pattern, &key)
 }
 
 #[cfg(test)]
@@ -226,7 +225,10 @@ mod tests {
     #[test]
     fn only_another_namespace_shows_in_the_names_of_queues() {
         let queue = proto::topology::ORDER_VIEWS;
-        assert_eq!(Topology::new("easyorder").queue(queue), "order-svc.order-views");
+        assert_eq!(
+            Topology::new("easyorder").queue(queue),
+            "order-svc.order-views"
+        );
         assert_eq!(Topology::new("t1").queue(queue), "t1.order-svc.order-views");
         assert_eq!(Topology::new("t1").events(), "t1.events");
     }

@@ -1,0 +1,400 @@
+//! A consumer: takes events from a queue and has each applied exactly once, in one transaction with the note in the inbox
+//! that it was. Acked after the commit; what cannot be applied ends among the dead letters.
+
+use std::{
+    any::Any, borrow::Cow, collections::HashSet, panic::AssertUnwindSafe, sync::Arc, time::Duration,
+};
+
+use anyhow::anyhow;
+use async_trait::async_trait;
+use futures::{FutureExt as _, StreamExt as _};
+use lapin::{
+    message::Delivery,
+    options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions},
+    types::{AMQPValue, FieldTable},
+};
+use proto::{
+    cloudevents::CloudEvent,
+    topology::{Queue, WORKER_ERRORS},
+};
+use sqlx::{Connection as _, PgConnection, PgPool};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{
+    Bus, backoff,
+    publisher::Message,
+    retry::{Held, Holding},
+};
+use crate::{Code, Error, Result, health::Check, trace::TraceContext};
+
+/// Events of one transaction, at most. It takes what is there and waits for no more.
+const BATCH: usize = 100;
+/// Deliveries that RabbitMQ sends ahead of their acks.
+const PREFETCH: u16 = 200;
+/// With so many events waiting for their next try, no new ones are taken.
+const MOST_HELD: usize = 100;
+/// One transaction. Then its connection counts as dead.
+const APPLY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often the channel is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+/// A session that lasted so long was no failed attempt.
+const STEADY: Duration = Duration::from_secs(10);
+/// Longest reason in the header of a dead letter, in characters.
+const LONGEST_REASON: usize = 500;
+
+/// What a consumer does with events.
+#[async_trait]
+pub trait EventHandler: Send + Sync + 'static {
+    /// Applies events that this queue has not brought before, in the order of delivery, in a transaction that the caller
+    /// commits. Events may come in any order and late.
+    ///
+    /// # Errors
+    /// The transaction is rolled back and each event tried alone: for ever while the error is transient, else five times
+    /// before it becomes a dead letter.
+    async fn handle(&self, tx: &mut PgConnection, events: &[CloudEvent]) -> Result<()>;
+}
+
+/// Feeds a queue to its handler until stopped. No outage of PostgreSQL or RabbitMQ ends it. `check` holds while the broker
+/// has a live consumer of ours at the queue.
+pub async fn run(
+    queue: Queue,
+    pool: PgPool,
+    bus: Arc<Bus>,
+    handler: Arc<dyn EventHandler>,
+    check: Check,
+    stop: CancellationToken,
+) {
+    let consumer = Consumer {
+        queue,
+        pool,
+        bus,
+        handler,
+    };
+    let mut delays = backoff();
+    while !stop.is_cancelled() {
+        let started = Instant::now();
+        let ended = consumer.session(&check, &stop).await;
+        check.set(false);
+        if started.elapsed() > STEADY {
+            delays = backoff();
+        }
+        if let Err(error) = ended {
+            tracing::warn!(
+                queue = queue.name,
+                error = format!("{error:#}"),
+                "not consuming; trying on"
+            );
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = sleep(delays.next().unwrap_or_default()) => {}
+            }
+        }
+    }
+}
+
+struct Consumer {
+    queue: Queue,
+    pool: PgPool,
+    bus: Arc<Bus>,
+    handler: Arc<dyn EventHandler>,
+}
+
+impl Consumer {
+    /// Consumes until stopped, or until the channel is lost; RabbitMQ then gives what was not acked to the next one.
+    async fn session(&self, check: &Check, stop: &CancellationToken) -> anyhow::Result<()> {
+        let channel = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            channel = self.bus.consuming_channel() => channel?,
+        };
+        // The queue may have been deleted since the connection was made.
+        self.bus.topology.declare(&channel, &[self.queue]).await?;
+        channel
+            .basic_qos(PREFETCH, BasicQosOptions::default())
+            .await?;
+        let deliveries = channel
+            .basic_consume(
+                self.bus.topology.queue(self.queue).into(),
+                format!("{}-{}", self.bus.service, Uuid::now_v7()).into(),
+                BasicConsumeOptions::default(),
+                FieldTable::default(),
+            )
+            .await?;
+        check.set(true);
+        let lost = async {
+            while channel.status().connected() {
+                sleep(LOOK).await;
+            }
+            check.set(false);
+            // The work ends by itself: at its next delivery, or at its next ack.
+            std::future::pending().await
+        };
+        tokio::select! {
+            ended = self.work(deliveries, stop) => ended,
+            () = lost => Ok(()),
+        }
+    }
+
+    async fn work(
+        &self,
+        deliveries: lapin::Consumer,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        let mut batches = deliveries.ready_chunks(BATCH);
+        let mut holding = Holding::default();
+        loop {
+            let room = holding.len() < MOST_HELD;
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(()),
+                held = holding.next_due() => self.retry(held, &mut holding).await?,
+                batch = batches.next(), if room => {
+                    let batch = batch.ok_or_else(|| anyhow!("RabbitMQ ended the consumer"))?;
+                    let batch = batch.into_iter().collect::<lapin::Result<Vec<_>>>()?;
+                    self.take(batch, &mut holding).await?;
+                }
+            }
+        }
+    }
+
+    /// Applies a batch; if that fails, holds its events to try each alone.
+    async fn take(&self, deliveries: Vec<Delivery>, holding: &mut Holding) -> anyhow::Result<()> {
+        metrics::histogram!("consumer_batch_size", "queue" => self.queue.name)
+            .record(deliveries.len() as f64);
+        let mut taken = Vec::with_capacity(deliveries.len());
+        let mut events = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries {
+            match CloudEvent::from_slice(&delivery.data) {
+                Ok(event) => {
+                    events.push(event);
+                    taken.push(delivery);
+                }
+                // Not serde's whole message: it may quote the payload.
+                Err(error) => {
+                    let reason = format!(
+                        "no CloudEvent: {:?} error at column {}",
+                        error.classify(),
+                        error.column()
+                    );
+                    holding.push(Held::hopeless(delivery, reason));
+                }
+            }
+        }
+        if events.is_empty() {
+            return Ok(());
+        }
+        match self.apply(&events).await {
+            Ok(()) if holding.is_empty() => {
+                let last = taken.pop().ok_or_else(|| anyhow!("an empty batch"))?;
+                ack(&last, true).await
+            }
+            Ok(()) => {
+                // Not all at once: an earlier one may be held.
+                for delivery in &taken {
+                    ack(delivery, false).await?;
+                }
+                Ok(())
+            }
+            Err(error) => {
+                let alone = events.len() == 1;
+                for (delivery, event) in taken.into_iter().zip(events) {
+                    let mut held = Held::suspect(delivery, event);
+                    if alone {
+                        self.failed(&mut held, &error);
+                    }
+                    holding.push(held);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Tries one event alone. When there is nothing left to try, makes a dead letter of it.
+    async fn retry(&self, mut held: Held, holding: &mut Holding) -> anyhow::Result<()> {
+        if let Some(event) = held.event.as_ref().filter(|_| !held.is_given_up()) {
+            match self.apply(std::slice::from_ref(event)).await {
+                Ok(()) => return ack(&held.delivery, false).await,
+                Err(error) => self.failed(&mut held, &error),
+            }
+        }
+        if !held.is_given_up() {
+            holding.push(held);
+            return Ok(());
+        }
+        match self.bury(&held).await {
+            Ok(()) => ack(&held.delivery, false).await,
+            Err(error) => {
+                tracing::warn!(
+                    queue = self.queue.name,
+                    error = format!("{error:#}"),
+                    "a dead letter was not taken; trying on"
+                );
+                held.postponed(held.reason.clone());
+                holding.push(held);
+                Ok(())
+            }
+        }
+    }
+
+    fn failed(&self, held: &mut Held, error: &Error) {
+        let first = !held.has_failed();
+        // Debug: with the source, which an operator needs.
+        let reason = format!("{error:?}");
+        if error.is_transient() || error.code() == Code::TooManyRequests {
+            held.postponed(reason);
+        } else {
+            held.rejected(reason);
+        }
+        self.count("failed", 1);
+        if first && let Some(event) = &held.event {
+            tracing::warn!(
+                queue = self.queue.name,
+                event.id = %event.id,
+                event.kind = event.kind,
+                error = held.reason,
+                "event not handled; trying on"
+            );
+        }
+    }
+
+    /// Publishes a copy among the queue's dead letters, with what is known of its end.
+    async fn bury(&self, held: &Held) -> anyhow::Result<()> {
+        let reason: String = held.reason.chars().take(LONGEST_REASON).collect();
+        let queue = self.bus.topology.queue(self.queue);
+        let properties = &held.delivery.properties;
+        let mut headers = properties.headers().clone().unwrap_or_default();
+        for (name, value) in [
+            ("x-error", reason.clone()),
+            ("x-queue", queue.clone()),
+            ("x-first-failed-at", held.first_failed_at.to_rfc3339()),
+        ] {
+            headers.insert(name.into(), AMQPValue::LongString(value.into()));
+        }
+        headers.insert(
+            "x-attempts".into(),
+            AMQPValue::LongInt(held.tries.cast_signed()),
+        );
+        let message_id = properties.message_id().as_ref();
+        self.bus
+            .dead_letter(Message {
+                message_id: message_id
+                    .map_or_else(|| Uuid::now_v7().to_string(), ToString::to_string),
+                routing_key: &queue,
+                body: &held.delivery.data,
+                properties: properties.clone().with_headers(headers),
+            })
+            .await?;
+        self.count("dead", 1);
+        let event_id = held.event.as_ref().map(|event| event.id.to_string());
+        let event_kind = held.event.as_ref().map(|event| event.kind.as_str());
+        // An error would come back to this queue as an event, and die, and so on.
+        if self.queue == WORKER_ERRORS {
+            tracing::warn!(
+                queue,
+                event.id = event_id,
+                event.kind = event_kind,
+                error = reason,
+                "dead letter"
+            );
+        } else {
+            tracing::error!(
+                queue,
+                event.id = event_id,
+                event.kind = event_kind,
+                error = reason,
+                "dead letter"
+            );
+        }
+        Ok(())
+    }
+
+    /// Applies those of the events that are new, in one transaction.
+    async fn apply(&self, events: &[CloudEvent]) -> Result<()> {
+        let mut conn = self.pool.acquire().await?;
+        let work = AssertUnwindSafe(self.transaction(&mut conn, events)).catch_unwind();
+        let outcome = match timeout(APPLY_TIMEOUT, work).await {
+            Ok(Ok(outcome)) => return outcome,
+            Ok(Err(panic)) => Err(Error::internal(anyhow!(
+                "the handler panicked: {}",
+                message(&*panic)
+            ))),
+            Err(_) => Err(Error::unavailable(anyhow!("not done in {APPLY_TIMEOUT:?}"))),
+        };
+        // Left half-way, perhaps inside a statement: nobody else should get this connection.
+        conn.close_on_drop();
+        outcome
+    }
+
+    async fn transaction(&self, conn: &mut PgConnection, events: &[CloudEvent]) -> Result<()> {
+        let mut tx = conn.begin().await?;
+        let fresh = self.fresh(&mut tx, events).await?;
+        if !fresh.is_empty() {
+            let handling = self.handler.handle(&mut tx, &fresh);
+            match &*fresh {
+                // Several events have several causes; what the handler appends then belongs to none of their traces.
+                [event] if event.traceparent.is_some() => {
+                    TraceContext::from_headers(event.traceparent.as_deref(), None)
+                        .scope(handling)
+                        .await?;
+                }
+                _ => handling.await?,
+            }
+        }
+        tx.commit().await?;
+        self.count("applied", fresh.len());
+        self.count("duplicate", events.len() - fresh.len());
+        Ok(())
+    }
+
+    /// Notes the events in the inbox; those that it did not have yet, each once.
+    async fn fresh<'e>(
+        &self,
+        tx: &mut PgConnection,
+        events: &'e [CloudEvent],
+    ) -> Result<Cow<'e, [CloudEvent]>> {
+        // Sorted, so that two transactions with the same events wait for each other and do not deadlock.
+        let mut ids: Vec<Uuid> = events.iter().map(|event| event.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut fresh: HashSet<Uuid> = sqlx::query_scalar(
+            "insert into inbox (consumer, event_id) select $1, unnest($2::uuid[])
+             on conflict do nothing returning event_id",
+        )
+        .bind(self.queue.name)
+        .bind(ids)
+        .fetch_all(tx)
+        .await?
+        .into_iter()
+        .collect();
+        if fresh.len() == events.len() {
+            return Ok(Cow::Borrowed(events));
+        }
+        Ok(events
+            .iter()
+            .filter(|event| fresh.remove(&event.id))
+            .cloned()
+            .collect())
+    }
+
+    fn count(&self, outcome: &'static str, events: usize) {
+        metrics::counter!("consumer_events_total", "queue" => self.queue.name, "outcome" => outcome)
+            .increment(events as u64);
+    }
+}
+
+async fn ack(delivery: &Delivery, multiple: bool) -> anyhow::Result<()> {
+    if delivery.acker.ack(BasicAckOptions { multiple }).await? {
+        Ok(())
+    } else {
+        Err(anyhow!("the channel was lost before the ack"))
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}

@@ -1,0 +1,8 @@
+//! Events from the outbox to the handler, against a real PostgreSQL and a real RabbitMQ.
+
+mod dead_letters;
+mod delivery;
+mod ops;
+mod outages;
+mod relay;
+mod support;
