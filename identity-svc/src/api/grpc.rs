@@ -1,0 +1,57 @@
+//! `identity.v1` for the other services.
+
+use std::sync::Arc;
+
+use chassis::{Error, auth::Permissions as _};
+use proto::identity::v1::{
+    CheckPermissionRequest, CheckPermissionResponse, GetUserRequest, GetUserResponse,
+    identity_service_server::{IdentityService, IdentityServiceServer},
+};
+use tonic::{Request, Response, Status, service::Routes};
+use uuid::Uuid;
+
+use crate::service::Identity;
+
+/// The service's gRPC routes.
+pub fn routes(identity: Arc<Identity>) -> Routes {
+    Routes::new(IdentityServiceServer::new(Api { identity }))
+}
+
+struct Api {
+    identity: Arc<Identity>,
+}
+
+#[tonic::async_trait]
+impl IdentityService for Api {
+    async fn check_permission(
+        &self,
+        request: Request<CheckPermissionRequest>,
+    ) -> Result<Response<CheckPermissionResponse>, Status> {
+        let request = request.into_inner();
+        let user = user_id(&request.user_id)?;
+        let allowed = self.identity.check(user, &request.permission).await?;
+        Ok(Response::new(CheckPermissionResponse { allowed }))
+    }
+
+    async fn get_user(
+        &self,
+        request: Request<GetUserRequest>,
+    ) -> Result<Response<GetUserResponse>, Status> {
+        let user = self
+            .identity
+            .user(user_id(&request.into_inner().user_id)?)
+            .await?;
+        Ok(Response::new(GetUserResponse {
+            id: user.id.to_string(),
+            email: user.email,
+            name: user.name,
+            roles: user.roles,
+            permissions: user.permissions,
+        }))
+    }
+}
+
+fn user_id(text: &str) -> Result<Uuid, Error> {
+    text.parse()
+        .map_err(|_| Error::invalid_field("user_id", "is not a UUID"))
+}

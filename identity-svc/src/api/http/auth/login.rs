@@ -1,0 +1,39 @@
+use std::sync::Arc;
+
+use axum::extract::State;
+use chassis::{Problem, Result, http::Json as Body};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::{TokenResponse, Tokens, response};
+use crate::service::Identity;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Credentials {
+    #[schema(example = "ann@example.com")]
+    email: String,
+    #[schema(format = Password)]
+    password: String,
+}
+
+/// Sign in.
+#[utoipa::path(
+    post,
+    path = "/v1/auth/login",
+    tag = "auth",
+    request_body = Credentials,
+    responses(
+        (status = 200, description = "Signed in", body = Tokens),
+        (status = 401, description = "`invalid-credentials`: the address or the password is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A field is missing", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Too many at once", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn login(
+    State(identity): State<Arc<Identity>>,
+    Body(body): Body<Credentials>,
+) -> Result<TokenResponse> {
+    let tokens = identity.sign_in(&body.email, &body.password).await?;
+    Ok(response(&tokens))
+}

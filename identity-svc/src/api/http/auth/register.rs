@@ -1,0 +1,66 @@
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use chassis::{Problem, Result, http::Json as Body};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    api::http::check::Check,
+    domain::{Email, Password, PersonName},
+    service::Identity,
+};
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Registration {
+    /// Upper and lower case are one.
+    #[schema(example = "ann@example.com")]
+    email: String,
+    /// Any characters.
+    #[schema(min_length = 15, max_length = 128, format = Password)]
+    password: String,
+    #[schema(min_length = 1, max_length = 200, example = "Ann Lee")]
+    name: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Registered {
+    /// As it was understood.
+    #[schema(example = "ann@example.com")]
+    email: String,
+    #[schema(example = "Ann Lee")]
+    name: String,
+}
+
+/// Make an account.
+///
+/// An address that has an account already gets the same answer, and its account stays as it is.
+#[utoipa::path(
+    post,
+    path = "/v1/auth/register",
+    tag = "auth",
+    request_body = Registration,
+    responses(
+        (status = 201, description = "Registered", body = Registered),
+        (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Too many at once", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn register(
+    State(identity): State<Arc<Identity>>,
+    Body(body): Body<Registration>,
+) -> Result<(StatusCode, Json<Registered>)> {
+    let mut check = Check::default();
+    let email = check.field("email", Email::parse(&body.email));
+    let password = check.field("password", Password::parse(&body.password));
+    let name = check.field("name", PersonName::parse(&body.name));
+    let (email, (password, name)) = check.done(email.zip(password.zip(name)))?;
+    let answer = Registered {
+        email: email.as_str().to_owned(),
+        name: name.as_str().to_owned(),
+    };
+    identity.register(email, password, name).await?;
+    Ok((StatusCode::CREATED, Json(answer)))
+}

@@ -1,0 +1,66 @@
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use http::{HeaderName, header};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::service::{Identity, PublicKey};
+
+/// Keys change rarely, and a new one is published before it signs.
+const CACHE: (HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=300");
+
+/// A JWK Set (RFC 7517).
+#[derive(Serialize, ToSchema)]
+pub struct Jwks {
+    keys: Vec<JsonWebKey>,
+}
+
+/// An Ed25519 public key (RFC 8037).
+#[derive(Serialize, ToSchema)]
+pub struct JsonWebKey {
+    #[schema(example = "OKP")]
+    kty: &'static str,
+    #[schema(example = "Ed25519")]
+    crv: &'static str,
+    #[schema(example = "EdDSA")]
+    alg: &'static str,
+    #[serde(rename = "use")]
+    #[schema(example = "sig")]
+    purpose: &'static str,
+    /// The key that a token names in its header.
+    kid: String,
+    /// The public key, base64url.
+    x: String,
+}
+
+impl From<&PublicKey> for JsonWebKey {
+    fn from(key: &PublicKey) -> Self {
+        Self {
+            kty: "OKP",
+            crv: "Ed25519",
+            alg: "EdDSA",
+            purpose: "sig",
+            kid: key.kid.clone(),
+            x: key.x(),
+        }
+    }
+}
+
+/// The keys that verify access tokens.
+#[utoipa::path(
+    get,
+    path = "/.well-known/jwks.json",
+    tag = "auth",
+    responses((status = 200, description = "The public keys", body = Jwks))
+)]
+pub async fn jwks(
+    State(identity): State<Arc<Identity>>,
+) -> ([(HeaderName, &'static str); 1], Json<Jwks>) {
+    let keys = identity
+        .public_keys()
+        .iter()
+        .map(JsonWebKey::from)
+        .collect();
+    ([CACHE], Json(Jwks { keys }))
+}

@@ -1,0 +1,51 @@
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use chassis::{Code, Error, Problem, Result, auth::Caller};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::service::Identity;
+
+/// Who the caller is.
+#[derive(Serialize, ToSchema)]
+pub struct Me {
+    id: Uuid,
+    email: String,
+    name: String,
+    #[schema(example = json!(["customer"]))]
+    roles: Vec<String>,
+    /// What the roles permit together.
+    permissions: Vec<String>,
+}
+
+/// The signed-in user.
+#[utoipa::path(
+    get,
+    path = "/v1/me",
+    tag = "users",
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The caller", body = Me),
+        (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn me(State(identity): State<Arc<Identity>>, caller: Caller) -> Result<Json<Me>> {
+    let user = identity.user(caller.id).await.map_err(gone)?;
+    Ok(Json(Me {
+        id: user.id,
+        email: user.email,
+        name: user.name,
+        roles: user.roles,
+        permissions: user.permissions,
+    }))
+}
+
+/// A token may outlive its user.
+fn gone(error: Error) -> Error {
+    match error.code() {
+        Code::NotFound => Error::unauthenticated("this account is no more"),
+        _ => error,
+    }
+}

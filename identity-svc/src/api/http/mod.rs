@@ -1,0 +1,94 @@
+//! The REST interface.
+
+mod auth;
+mod check;
+mod jwks;
+mod manager;
+mod me;
+mod roles;
+mod users;
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use chassis::auth::Auth;
+use utoipa::{
+    Modify, OpenApi as _,
+    openapi::{
+        OpenApi,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::service::Identity;
+
+#[derive(Clone, FromRef)]
+struct Context {
+    identity: Arc<Identity>,
+    auth: Auth,
+}
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "EasyOrder: identity-svc",
+        description = "People, how they sign in, their roles, and what those permit."
+    ),
+    tags(
+        (name = "auth", description = "Registering, signing in and out"),
+        (name = "users", description = "People and the roles they hold"),
+        (name = "roles", description = "Roles and what they permit"),
+    ),
+    modifiers(&Bearer)
+)]
+struct Document;
+
+/// The access token, as the OpenAPI document says it.
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, openapi: &mut OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .description(Some("The `access_token` of `POST /v1/auth/login`"))
+            .build();
+        openapi
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+/// Every operation there is.
+fn operations() -> OpenApiRouter<Context> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(auth::register::register))
+        .routes(routes!(auth::login::login))
+        .routes(routes!(auth::refresh::refresh))
+        .routes(routes!(auth::logout::logout))
+        .routes(routes!(jwks::jwks))
+        .routes(routes!(me::me))
+        .routes(routes!(users::list::list_users))
+        .routes(routes!(users::get::get_user))
+        .routes(routes!(users::set_roles::set_user_roles))
+        .routes(routes!(roles::list::list_roles, roles::create::create_role))
+        .routes(routes!(
+            roles::replace::replace_role,
+            roles::delete::delete_role
+        ))
+}
+
+/// The routes and their description.
+pub fn router(identity: Arc<Identity>, auth: Auth) -> (axum::Router, OpenApi) {
+    operations()
+        .with_state(Context { identity, auth })
+        .split_for_parts()
+}
+
+/// The description of the REST interface.
+#[must_use]
+pub fn openapi() -> OpenApi {
+    operations().into_openapi()
+}

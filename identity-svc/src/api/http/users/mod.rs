@@ -1,0 +1,40 @@
+//! People and the roles they hold.
+
+pub mod get;
+pub mod list;
+pub mod set_roles;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::domain;
+
+/// A person with an account.
+#[derive(Serialize, ToSchema)]
+pub struct User {
+    id: Uuid,
+    #[schema(example = "ann@example.com")]
+    email: String,
+    #[schema(example = "Ann Lee")]
+    name: String,
+    #[schema(example = json!(["customer"]))]
+    roles: Vec<String>,
+    /// What the roles permit together.
+    permissions: Vec<String>,
+    created_at: DateTime<Utc>,
+}
+
+impl From<domain::User> for User {
+    fn from(user: domain::User) -> Self {
+        Self {
+            id: user.id,
+            email: user.email,
+            name: user.name,
+            roles: user.roles,
+            permissions: user.permissions,
+            created_at: user.created_at,
+        }
+    }
+}

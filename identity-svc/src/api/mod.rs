@@ -1,0 +1,4 @@
+//! The two doors: REST for the world, gRPC for the other services.
+
+pub mod grpc;
+pub mod http;

@@ -1,0 +1,15 @@
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+/// A person with an account, and what the roles held permit.
+#[derive(Debug, Clone)]
+pub struct User {
+    pub id: Uuid,
+    pub email: String,
+    pub name: String,
+    /// In alphabetical order.
+    pub roles: Vec<String>,
+    /// In alphabetical order.
+    pub permissions: Vec<String>,
+    pub created_at: DateTime<Utc>,
+}

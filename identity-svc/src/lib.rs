@@ -1,0 +1,86 @@
+//! identity-svc: people, how they sign in, their roles, and what those permit.
+
+mod api;
+mod config;
+mod domain;
+mod refusal;
+mod repository;
+mod service;
+
+use std::sync::Arc;
+
+use chassis::{Service, amqp::Bus, auth::Auth, ops::Ops, postgres};
+use sqlx::{PgPool, migrate::Migrator};
+use tonic::service::Routes;
+use utoipa::openapi::OpenApi;
+
+pub use crate::{api::http::openapi, config::Config};
+use crate::{
+    repository::Repository,
+    service::{Identity, Passwords},
+};
+
+const NAME: &str = "identity-svc";
+
+/// The service's own tables.
+pub static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// Brings the database up to date.
+///
+/// # Errors
+/// When it cannot be reached or a migration fails.
+pub async fn migrate(config: &Config) -> anyhow::Result<()> {
+    let pool = postgres::connect(&config.database_url, 1).await?;
+    postgres::migrate(&pool, &MIGRATIONS).await
+}
+
+/// Starts the service: brings the database up to date, opens the doors, publishes the outbox.
+///
+/// # Errors
+/// When the configuration is not acceptable, the database cannot be used or an address cannot be listened at.
+pub async fn start(config: Config) -> anyhow::Result<Service> {
+    config.administrator()?;
+    let pool = postgres::connect(&config.database_url, config.database_pool).await?;
+    postgres::migrate(&pool, &MIGRATIONS).await?;
+    let doors = open(pool.clone(), &config).await?;
+
+    let service = Service::new(NAME);
+    service.relay(pool.clone(), Bus::new(&config.amqp, NAME));
+    let grpc = doors.grpc.add_service(Ops::server(pool));
+    service.serve_grpc(config.grpc_addr, grpc).await?;
+    service
+        .serve_http(config.http_addr, doors.http, doors.openapi)
+        .await?;
+    Ok(service)
+}
+
+/// What the service answers.
+pub struct Doors {
+    pub http: axum::Router,
+    pub openapi: OpenApi,
+    pub grpc: Routes,
+}
+
+/// The service over a database that is up to date. At the first start it makes the keys and the administrator.
+///
+/// # Errors
+/// When the configuration is not acceptable or the database cannot be used.
+pub async fn open(pool: PgPool, config: &Config) -> anyhow::Result<Doors> {
+    let administrator = config.administrator()?;
+    let passwords = Passwords::new(usize::from(config.hash_concurrency))?;
+    let repository = Repository::new(pool);
+    let identity = Identity::open(repository, passwords, config.access_token_seconds).await?;
+    let identity = Arc::new(identity);
+    if let Some((email, password)) = administrator {
+        identity.ensure_administrator(email, password).await?;
+    }
+    // Its own keys and permissions need no call.
+    let auth = Auth::new(identity.clone(), identity.clone());
+    let (http, openapi) = api::http::router(identity.clone(), auth);
+    let grpc = api::grpc::routes(identity);
+    Ok(Doors {
+        http,
+        openapi,
+        grpc,
+    })
+}

@@ -1,0 +1,17 @@
+//! What the outside hears of a refusal.
+
+use chassis::{Code, Error};
+
+use crate::domain::Refusal;
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        let kind = match refusal {
+            Refusal::LastAdministrator => "last-administrator",
+            Refusal::AdminManagesUsers | Refusal::BuiltInRole => "built-in-role",
+            Refusal::RoleInUse => "role-in-use",
+            Refusal::RoleExists => "role-exists",
+        };
+        Self::new(Code::Conflict, kind, refusal.to_string())
+    }
+}

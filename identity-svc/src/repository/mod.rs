@@ -1,0 +1,62 @@
+//! identity-svc's tables. A function here is one transaction: rows, version and event together.
+
+mod administrators;
+mod keys;
+mod roles;
+mod sessions;
+mod users;
+
+use chassis::{Result, amqp::outbox};
+use proto::{
+    cloudevents::CloudEvent,
+    events::identity::{SOURCE, UserData},
+};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+pub use administrators::Administrator;
+pub use keys::{Keys, StoredKey};
+pub use sessions::Refreshed;
+pub use users::NewUser;
+
+use crate::domain::ADMIN;
+
+/// See the module's documentation.
+#[derive(Debug, Clone)]
+pub struct Repository {
+    pool: PgPool,
+}
+
+impl Repository {
+    #[must_use]
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+}
+
+/// Whoever makes or dismisses administrators takes turns until the transaction ends; else two who dismiss each other
+/// could each be the last. Comes before any lock on a user, so that no two changes wait for each other.
+async fn lock_administrators(tx: &mut PgConnection) -> Result<()> {
+    sqlx::query!("select from roles where name = $1 for no key update", ADMIN)
+        .fetch_optional(tx)
+        .await?;
+    Ok(())
+}
+
+/// Writes an event about a user into the outbox, with the roles and the version of this transaction.
+async fn tell(tx: &mut PgConnection, kind: &str, user: Uuid) -> Result<()> {
+    let row = sqlx::query!(
+        r#"select version, now() as "at!",
+                  array(select role from user_roles where user_id = id order by role) as "roles!"
+             from users where id = $1"#,
+        user,
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let data = UserData {
+        user_id: user,
+        roles: row.roles,
+    };
+    let event = CloudEvent::new(SOURCE, kind, user, Some(row.version), row.at, &data)?;
+    outbox::append(tx, vec![event]).await
+}

@@ -1,0 +1,136 @@
+use chassis::{
+    Error, Result,
+    idempotency::{self, IdempotencyKey},
+};
+use uuid::Uuid;
+
+use super::Repository;
+use crate::domain::{Refusal, Role, RoleDefinition, RoleName};
+
+const CREATE: &str = "POST /v1/roles";
+
+impl Repository {
+    /// At most `limit` roles, by name, after `after`.
+    pub async fn roles(&self, after: Option<&str>, limit: i64) -> Result<Vec<Role>> {
+        let roles = sqlx::query_as!(
+            Role,
+            r#"select name, array(select permission from role_permissions
+                                   where role = name order by permission) as "permissions!"
+                 from roles where ($1::text is null or name > $1) order by name limit $2"#,
+            after,
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(roles)
+    }
+
+    /// Adds a role. The same call of the same caller with the same key is answered as it was.
+    ///
+    /// # Errors
+    /// [`Refusal::RoleExists`].
+    pub async fn add_role(
+        &self,
+        definition: RoleDefinition,
+        caller: Uuid,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Role> {
+        let role = Role::from(definition);
+        let mut tx = self.pool.begin().await?;
+        if let Some(key) = &key {
+            let fingerprint = idempotency::fingerprint(CREATE, &(&role.name, &role.permissions))?;
+            if idempotency::claim::<()>(&mut tx, caller, key, &fingerprint)
+                .await?
+                .is_some()
+            {
+                return Ok(role);
+            }
+            // The answer is the request itself.
+            idempotency::keep(&mut tx, caller, key, &()).await?;
+        }
+        let added = sqlx::query!(
+            "insert into roles (name) values ($1) on conflict do nothing",
+            role.name
+        )
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        if added == 0 {
+            return Err(Refusal::RoleExists.into());
+        }
+        sqlx::query!(
+            "insert into role_permissions (role, permission) select $1, unnest($2::text[])",
+            role.name,
+            &role.permissions,
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(role)
+    }
+
+    /// Makes the role permit this and nothing else; `None` if there is no such role.
+    pub async fn set_permissions(&self, definition: RoleDefinition) -> Result<Option<Role>> {
+        let role = Role::from(definition);
+        let mut tx = self.pool.begin().await?;
+        // Two changes of one role take turns; else the outcome could be a mixture of both.
+        let found = sqlx::query!(
+            "select from roles where name = $1 for no key update",
+            role.name
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        if found.is_none() {
+            return Ok(None);
+        }
+        sqlx::query!("delete from role_permissions where role = $1", role.name)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query!(
+            "insert into role_permissions (role, permission) select $1, unnest($2::text[])",
+            role.name,
+            &role.permissions,
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(Some(role))
+    }
+
+    /// Deletes a role; false if there is none of this name.
+    ///
+    /// # Errors
+    /// [`Refusal::BuiltInRole`], [`Refusal::RoleInUse`].
+    pub async fn delete_role(&self, name: &RoleName) -> Result<bool> {
+        let deleted = sqlx::query!(
+            "delete from roles where name = $1 and not built_in",
+            name.as_str()
+        )
+        .execute(&self.pool)
+        .await
+        .map_err(role_in_use)?
+        .rows_affected();
+        if deleted == 1 {
+            return Ok(true);
+        }
+        // Built-in roles stay for ever, so what is read here was so before.
+        let exists = sqlx::query_scalar!(
+            r#"select exists (select from roles where name = $1 and built_in) as "exists!""#,
+            name.as_str(),
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        if exists {
+            Err(Refusal::BuiltInRole.into())
+        } else {
+            Ok(false)
+        }
+    }
+}
+
+fn role_in_use(error: sqlx::Error) -> Error {
+    match chassis::postgres::constraint(&error) {
+        Some("user_roles_role_fkey") => Refusal::RoleInUse.into(),
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,124 @@
+use chassis::Result;
+use uuid::Uuid;
+
+use super::Repository;
+use crate::domain::RefreshToken;
+
+/// What became of a refresh token that was presented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refreshed {
+    /// Its successor is in force: it was spent now, or a moment ago by a client that lost the answer.
+    By { user: Uuid },
+    /// It was spent long ago: somebody has a copy. The whole family is revoked.
+    Reused { user: Uuid },
+    /// Unknown, expired or revoked.
+    Refused,
+}
+
+impl Repository {
+    /// Opens a session of `lifetime` seconds, however often it is refreshed; drops those of the user that are over.
+    pub async fn open_session(
+        &self,
+        user: Uuid,
+        token: &RefreshToken,
+        lifetime: i64,
+    ) -> Result<()> {
+        let hash = token.hash();
+        let mut tx = self.pool.begin().await?;
+        sqlx::query!(
+            "delete from refresh_families where user_id = $1 and expires_at < now()",
+            user
+        )
+        .execute(&mut *tx)
+        .await?;
+        let family = Uuid::now_v7();
+        sqlx::query!(
+            "insert into refresh_families (id, user_id, expires_at)
+             values ($1, $2, now() + make_interval(secs => $3::bigint))",
+            family,
+            user,
+            lifetime,
+        )
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query!(
+            "insert into refresh_tokens (hash, family_id) values ($1, $2)",
+            &hash,
+            family
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Spends `token` and puts `successor` in its place. Of twins at once, one spends it and the others find it spent a
+    /// moment ago, which for `grace` seconds is the same answer.
+    pub async fn rotate(
+        &self,
+        token: &RefreshToken,
+        successor: &RefreshToken,
+        grace: i64,
+    ) -> Result<Refreshed> {
+        let (hash, successor) = (token.hash(), successor.hash());
+        let mut tx = self.pool.begin().await?;
+        let spent = sqlx::query!(
+            "update refresh_tokens t set spent_at = now() from refresh_families f
+              where t.hash = $1 and t.spent_at is null
+                and f.id = t.family_id and f.revoked_at is null and f.expires_at > now()
+             returning f.id, f.user_id",
+            &hash,
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let outcome = if let Some(family) = spent {
+            sqlx::query!(
+                "insert into refresh_tokens (hash, family_id) values ($1, $2)",
+                &successor,
+                family.id,
+            )
+            .execute(&mut *tx)
+            .await?;
+            Refreshed::By {
+                user: family.user_id,
+            }
+        } else if let Some(user) = sqlx::query_scalar!(
+            "update refresh_families f set revoked_at = now() from refresh_tokens t
+              where t.hash = $1 and t.spent_at <= now() - make_interval(secs => $2::bigint)
+                and f.id = t.family_id and f.revoked_at is null and f.expires_at > now()
+             returning f.user_id",
+            &hash,
+            grace,
+        )
+        .fetch_optional(&mut *tx)
+        .await?
+        {
+            Refreshed::Reused { user }
+        } else {
+            sqlx::query_scalar!(
+                "select f.user_id from refresh_tokens t join refresh_families f on f.id = t.family_id
+                  where t.hash = $1 and t.spent_at > now() - make_interval(secs => $2::bigint)
+                    and f.revoked_at is null and f.expires_at > now()",
+                &hash,
+                grace,
+            )
+            .fetch_optional(&mut *tx)
+            .await?
+            .map_or(Refreshed::Refused, |user| Refreshed::By { user })
+        };
+        tx.commit().await?;
+        Ok(outcome)
+    }
+
+    /// Ends the session that the token belongs to; one that belongs to none is no error.
+    pub async fn end_session(&self, token: &RefreshToken) -> Result<()> {
+        sqlx::query!(
+            "update refresh_families f set revoked_at = now() from refresh_tokens t
+              where t.hash = $1 and f.id = t.family_id and f.revoked_at is null",
+            &token.hash(),
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,78 @@
+//! The use cases.
+
+mod access_tokens;
+mod administrator;
+mod passwords;
+mod refresh;
+mod register;
+mod roles;
+mod sign_in;
+mod sign_out;
+mod users;
+
+use chassis::Result;
+use uuid::Uuid;
+
+pub use access_tokens::{AccessTokens, PublicKey};
+pub use passwords::Passwords;
+
+use crate::{
+    domain::{RefreshSecret, RefreshToken},
+    repository::Repository,
+};
+
+/// A sign-in lasts this long at most, in seconds: 30 days, however often it is refreshed.
+const SESSION_LIFETIME: i64 = 30 * 24 * 60 * 60;
+
+/// See the module's documentation.
+pub struct Identity {
+    repository: Repository,
+    passwords: Passwords,
+    access: AccessTokens,
+    refresh_secret: RefreshSecret,
+}
+
+/// What a client needs to act as somebody.
+pub struct Tokens {
+    /// A JWT.
+    pub access: String,
+    /// Seconds until the access token is worthless.
+    pub expires_in: i64,
+    pub refresh: RefreshToken,
+}
+
+impl Identity {
+    /// The use cases over `repository`, with its keys; they are made at the very first start.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn open(
+        repository: Repository,
+        passwords: Passwords,
+        access_token_seconds: i64,
+    ) -> anyhow::Result<Self> {
+        let keys = repository
+            .keys(access_tokens::random_key()?, RefreshSecret(rand::random()))
+            .await?;
+        Ok(Self {
+            access: AccessTokens::new(&keys, access_token_seconds)?,
+            refresh_secret: keys.refresh,
+            repository,
+            passwords,
+        })
+    }
+
+    /// The keys that access tokens are verified with.
+    #[must_use]
+    pub fn public_keys(&self) -> &[PublicKey] {
+        self.access.public_keys()
+    }
+
+    fn tokens(&self, user: Uuid, refresh: RefreshToken) -> Result<Tokens> {
+        Ok(Tokens {
+            access: self.access.issue(user, chrono::Utc::now())?,
+            expires_in: self.access.lifetime(),
+            refresh,
+        })
+    }
+}

@@ -1,0 +1,36 @@
+use chassis::{Code, Error, Result};
+
+use super::{Identity, Tokens};
+use crate::{domain::RefreshToken, repository::Refreshed};
+
+/// Seconds in which a spent token still gets its successor: the client whose answer was lost is no thief.
+const GRACE: i64 = 10;
+
+impl Identity {
+    /// Spends a refresh token for a new access token and the successor of the refresh token.
+    ///
+    /// # Errors
+    /// `invalid-refresh-token` when it is unknown, expired, revoked, or was spent longer ago than the grace: then
+    /// somebody has a copy of it, and the whole session is revoked; `unavailable`.
+    #[tracing::instrument(name = "refresh", skip_all)]
+    pub async fn refresh(&self, token: &str) -> Result<Tokens> {
+        let refused = || {
+            Error::new(
+                Code::Unauthenticated,
+                "invalid-refresh-token",
+                "the refresh token is not valid any more; sign in again",
+            )
+        };
+        let token = RefreshToken::parse(token).ok_or_else(refused)?;
+        let successor = token.successor(&self.refresh_secret);
+        match self.repository.rotate(&token, &successor, GRACE).await? {
+            Refreshed::By { user } => self.tokens(user, successor),
+            Refreshed::Reused { user } => {
+                metrics::counter!("identity_refresh_tokens_reused_total").increment(1);
+                tracing::warn!(user.id = %user, "a spent refresh token came again; its session is revoked");
+                Err(refused())
+            }
+            Refreshed::Refused => Err(refused()),
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! identity-svc from outside: over HTTP and gRPC, on a database of its own per test.
+#![allow(clippy::unwrap_used)]
+
+mod openapi;
+mod registration;
+mod roles;
+mod sessions;
+mod sign_in;
+mod start;
+mod support;
+mod tokens;
+mod user_roles;
+mod users;

@@ -1,0 +1,78 @@
+use serde_json::Value;
+
+/// The contract's operations, and whether each needs a token.
+const OPERATIONS: [(&str, &str, bool); 13] = [
+    ("post", "/v1/auth/register", false),
+    ("post", "/v1/auth/login", false),
+    ("post", "/v1/auth/refresh", false),
+    ("post", "/v1/auth/logout", false),
+    ("get", "/.well-known/jwks.json", false),
+    ("get", "/v1/me", true),
+    ("get", "/v1/users", true),
+    ("get", "/v1/users/{id}", true),
+    ("put", "/v1/users/{id}/roles", true),
+    ("get", "/v1/roles", true),
+    ("post", "/v1/roles", true),
+    ("put", "/v1/roles/{name}", true),
+    ("delete", "/v1/roles/{name}", true),
+];
+
+#[test]
+fn every_operation_is_described() {
+    let document = serde_json::to_value(identity_svc::openapi()).unwrap();
+    assert_eq!(
+        document["components"]["securitySchemes"]["bearer"]["scheme"],
+        "bearer"
+    );
+    let described: usize = document["paths"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|path| path.as_object().unwrap().len())
+        .sum();
+    assert_eq!(described, OPERATIONS.len());
+
+    for (method, path, bearer) in OPERATIONS {
+        let operation = &document["paths"][path][method];
+        assert!(
+            operation["summary"].is_string(),
+            "{method} {path} has no summary"
+        );
+        assert!(operation["tags"].is_array(), "{method} {path} has no tag");
+        assert_eq!(operation["security"].is_array(), bearer, "{method} {path}");
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let schema = match status.as_bytes()[0] {
+                b'4' | b'5' => &response["content"]["application/problem+json"]["schema"],
+                _ if status == "204" => continue,
+                _ => &response["content"]["application/json"]["schema"],
+            };
+            assert!(
+                schema["$ref"].is_string(),
+                "{method} {path} {status}: {response}"
+            );
+        }
+        assert_eq!(
+            operation["responses"]["401"].is_object(),
+            bearer || path.ends_with("login") || path.ends_with("refresh")
+        );
+    }
+    assert_references_resolve(&document, &document);
+}
+
+fn assert_references_resolve(document: &Value, part: &Value) {
+    match part {
+        Value::Object(members) => {
+            if let Some(Value::String(reference)) = members.get("$ref") {
+                let target = document.pointer(reference.trim_start_matches('#'));
+                assert!(target.is_some(), "{reference}");
+            }
+            members
+                .values()
+                .for_each(|member| assert_references_resolve(document, member));
+        }
+        Value::Array(items) => items
+            .iter()
+            .for_each(|item| assert_references_resolve(document, item)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}

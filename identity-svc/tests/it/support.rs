@@ -1,0 +1,214 @@
+use chassis::{
+    Service,
+    config::Secret,
+    testing::{self, TestDatabase},
+};
+use clap::Parser as _;
+use identity_svc::Config;
+use proto::identity::v1::{CheckPermissionRequest, identity_service_client::IdentityServiceClient};
+use reqwest::{Method, Response, StatusCode};
+use serde_json::{Value, json};
+use tonic::transport::Channel;
+
+pub const PASSWORD: &str = "correct horse battery";
+pub const ADMIN_EMAIL: &str = "admin@example.com";
+pub const ADMIN_PASSWORD: &str = "a long administrator's password";
+
+/// A running identity-svc without RabbitMQ: what it has to say stays in the outbox.
+pub struct App {
+    pub db: TestDatabase,
+    pub http: String,
+    pub grpc: String,
+    client: reqwest::Client,
+    _service: Service,
+}
+
+/// An answer, read.
+#[derive(Debug, PartialEq)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub body: Value,
+}
+
+impl Answer {
+    pub async fn of(response: Response) -> Self {
+        let status = response.status();
+        let text = response.text().await.unwrap();
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Self { status, body }
+    }
+
+    /// The answer itself, if it has this status.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.body);
+        self.body
+    }
+
+    /// Requires a problem of this status and type.
+    #[track_caller]
+    pub fn problem(self, status: u16, kind: &str) -> Value {
+        let body = self.expect(status);
+        assert_eq!(body["type"], format!("urn:problem-type:{kind}"), "{body}");
+        assert_eq!(body["status"], status);
+        body
+    }
+
+    /// Requires a 422 that names exactly these fields.
+    #[track_caller]
+    pub fn invalid(self, fields: &[&str]) {
+        let body = self.problem(422, "validation");
+        let named: Vec<_> = body["errors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|error| error["field"].as_str().unwrap())
+            .collect();
+        assert_eq!(named, fields, "{body}");
+    }
+}
+
+/// A configuration that no variable of the machine changes.
+pub fn config() -> Config {
+    Config {
+        admin_email: Some(ADMIN_EMAIL.to_owned()),
+        admin_password: Some(Secret::from(ADMIN_PASSWORD)),
+        access_token_seconds: 900,
+        database_pool: 4,
+        ..Config::parse_from(["identity-svc"])
+    }
+}
+
+impl App {
+    pub async fn start() -> Self {
+        let db = testing::database(&identity_svc::MIGRATIONS).await;
+        let doors = identity_svc::open(db.pool.clone(), &config())
+            .await
+            .unwrap();
+        let service = Service::new("identity-svc");
+        let any = "127.0.0.1:0".parse().unwrap();
+        let http = service
+            .serve_http(any, doors.http, doors.openapi)
+            .await
+            .unwrap();
+        let grpc = service.serve_grpc(any, doors.grpc).await.unwrap();
+        Self {
+            db,
+            http: format!("http://{http}"),
+            grpc: format!("http://{grpc}"),
+            client: reqwest::Client::new(),
+            _service: service,
+        }
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.http))
+    }
+
+    pub async fn get(&self, token: &str, path: &str) -> Answer {
+        Answer::of(
+            self.request(Method::GET, path)
+                .bearer_auth(token)
+                .send()
+                .await
+                .unwrap(),
+        )
+        .await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        Answer::of(
+            self.request(Method::POST, path)
+                .json(&body)
+                .send()
+                .await
+                .unwrap(),
+        )
+        .await
+    }
+
+    /// Sends a body as the bearer of `token`.
+    pub async fn send(&self, token: &str, method: Method, path: &str, body: Value) -> Answer {
+        let request = self.request(method, path).bearer_auth(token).json(&body);
+        Answer::of(request.send().await.unwrap()).await
+    }
+
+    pub async fn register(&self, email: &str) -> Answer {
+        let body = json!({"email": email, "password": PASSWORD, "name": "Ann Lee"});
+        self.post("/v1/auth/register", body).await
+    }
+
+    pub async fn login(&self, email: &str, password: &str) -> Answer {
+        self.post(
+            "/v1/auth/login",
+            json!({"email": email, "password": password}),
+        )
+        .await
+    }
+
+    pub async fn refresh(&self, token: &str) -> Answer {
+        self.post("/v1/auth/refresh", json!({"refresh_token": token}))
+            .await
+    }
+
+    /// A new customer's id and access token.
+    pub async fn customer(&self, email: &str) -> (String, String) {
+        self.register(email).await.expect(201);
+        let token = access_token(&self.login(email, PASSWORD).await.expect(200));
+        let me = self.get(&token, "/v1/me").await.expect(200);
+        (me["id"].as_str().unwrap().to_owned(), token)
+    }
+
+    /// The administrator's access token.
+    pub async fn admin(&self) -> String {
+        access_token(&self.login(ADMIN_EMAIL, ADMIN_PASSWORD).await.expect(200))
+    }
+
+    pub async fn set_roles(&self, token: &str, user: &str, roles: &[&str]) -> Answer {
+        let path = format!("/v1/users/{user}/roles");
+        self.send(token, Method::PUT, &path, json!({"roles": roles}))
+            .await
+    }
+
+    pub fn grpc(&self) -> IdentityServiceClient<Channel> {
+        IdentityServiceClient::new(chassis::grpc::channel(&self.grpc).unwrap())
+    }
+
+    pub async fn allowed(&self, user: &str, permission: &str) -> bool {
+        let request = CheckPermissionRequest {
+            user_id: user.to_owned(),
+            permission: permission.to_owned(),
+        };
+        self.grpc()
+            .check_permission(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .allowed
+    }
+
+    /// The events about a user, oldest first.
+    pub async fn events_about(&self, user: &str) -> Vec<Value> {
+        let payloads: Vec<Vec<u8>> = sqlx::query_scalar("select payload from outbox order by seq")
+            .fetch_all(&self.db.pool)
+            .await
+            .unwrap();
+        payloads
+            .iter()
+            .map(|payload| serde_json::from_slice::<Value>(payload).unwrap())
+            .filter(|event| event["subject"] == user)
+            .collect()
+    }
+
+    pub async fn execute(&self, statement: &'static str) {
+        sqlx::query(statement).execute(&self.db.pool).await.unwrap();
+    }
+}
+
+pub fn access_token(tokens: &Value) -> String {
+    tokens["access_token"].as_str().unwrap().to_owned()
+}
+
+pub fn refresh_token(tokens: &Value) -> String {
+    tokens["refresh_token"].as_str().unwrap().to_owned()
+}
