@@ -1,0 +1,472 @@
+//! Reads a file of sales in the form of the UCI "Online Retail" data set.
+//!
+//! The form: `InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country`, one row per line
+//! of an invoice. Exports differ in their bytes (UTF-8 or latin-1, byte order mark, CRLF), in their dates and in
+//! whether a customer is `17850` or `17850.0`; all of these are read.
+
+use std::{collections::HashMap, fmt::Write as _, ops::Range};
+
+use anyhow::{Context as _, bail};
+use chrono::{Datelike, NaiveDateTime};
+use csv::ByteRecord;
+use rust_decimal::Decimal;
+use sha2::{Digest as _, Sha256};
+
+const COLUMNS: [&str; 8] = [
+    "InvoiceNo",
+    "StockCode",
+    "Description",
+    "Quantity",
+    "InvoiceDate",
+    "UnitPrice",
+    "CustomerID",
+    "Country",
+];
+
+/// Beyond these a figure is a slip, and sums of it could overflow.
+const MAX_QUANTITY: i64 = 10_000_000;
+const MAX_PRICE: i64 = 1_000_000;
+
+/// What a file holds. Every row of it is either in `rows` or in `unparsed`.
+#[derive(Debug)]
+pub struct Sales {
+    pub rows: Vec<Row>,
+    pub unparsed: Vec<Unparsed>,
+    /// SHA-256 of the file's bytes, in hexadecimal.
+    pub sha256: String,
+}
+
+impl Sales {
+    pub fn read(&self) -> u64 {
+        (self.rows.len() + self.unparsed.len()) as u64
+    }
+}
+
+/// One line of an invoice, as it stands in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Where the row begins in the file; the header is line 1.
+    pub line: u64,
+    pub invoice: String,
+    pub stock_code: String,
+    pub description: String,
+    pub quantity: i64,
+    pub at: NaiveDateTime,
+    /// In pounds.
+    pub price: Decimal,
+    /// `None`: the shop did not know who bought.
+    pub customer: Option<u64>,
+}
+
+/// A row that is none.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Unparsed {
+    pub line: u64,
+    pub reason: String,
+}
+
+/// Reads a whole file.
+///
+/// # Errors
+/// When the header lacks a column. A bad row is no error, it is reported in [`Sales::unparsed`].
+pub fn parse(bytes: &[u8]) -> anyhow::Result<Sales> {
+    let mut sha256 = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        write!(sha256, "{byte:02x}")?;
+    }
+    let mut sales = Sales {
+        rows: Vec::new(),
+        unparsed: Vec::new(),
+        sha256,
+    };
+    let mut records = Records::new(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes));
+    let header = records.next()?.context("the file is empty")?;
+    let columns = Columns::find(&header.fields)?;
+
+    while let Some(record) = records.next()? {
+        // A quote that nobody closes swallows the rows after it, up to the next quote: give them back.
+        let row = if columns.is_row_within(records.later_lines(&record)) {
+            records.resume_after_first_line(&record);
+            Err("a quote is not closed".to_owned())
+        } else {
+            columns.row(&record.fields, record.line)
+        };
+        match row {
+            Ok(row) => sales.rows.push(row),
+            Err(reason) => sales.unparsed.push(Unparsed {
+                line: record.line,
+                reason,
+            }),
+        }
+    }
+    Ok(sales)
+}
+
+/// Where each of [`COLUMNS`] stands.
+struct Columns {
+    at: [usize; 8],
+    count: usize,
+}
+
+impl Columns {
+    fn find(header: &ByteRecord) -> anyhow::Result<Self> {
+        let names: HashMap<String, usize> = header
+            .iter()
+            .enumerate()
+            .map(|(at, name)| (text(name).to_ascii_lowercase(), at))
+            .collect();
+        let mut at = [0; 8];
+        let mut missing = Vec::new();
+        for (slot, column) in at.iter_mut().zip(COLUMNS) {
+            match names.get(&column.to_ascii_lowercase()) {
+                Some(found) => *slot = *found,
+                None => missing.push(column),
+            }
+        }
+        if !missing.is_empty() {
+            bail!(
+                "the file's header lacks the column{} {}; it has: {}",
+                if missing.len() == 1 { "" } else { "s" },
+                missing.join(", "),
+                header.iter().map(text).collect::<Vec<_>>().join(", ")
+            );
+        }
+        Ok(Self {
+            at,
+            count: header.len(),
+        })
+    }
+
+    fn row(&self, fields: &ByteRecord, line: u64) -> Result<Row, String> {
+        if fields.len() != self.count {
+            return Err(format!("{} fields, not {}", fields.len(), self.count));
+        }
+        let [
+            invoice,
+            stock_code,
+            description,
+            quantity,
+            at,
+            price,
+            customer,
+            _country,
+        ] = self.at.map(|at| text(&fields[at]));
+        for (column, value) in [("InvoiceNo", &invoice), ("StockCode", &stock_code)] {
+            if value.is_empty() {
+                return Err(format!("{column} is empty"));
+            }
+        }
+        Ok(Row {
+            line,
+            quantity: parse_quantity(&quantity)?,
+            at: parse_date(&at)?,
+            price: parse_price(&price)?,
+            customer: parse_customer(&customer)?,
+            invoice,
+            stock_code,
+            description,
+        })
+    }
+
+    /// Whether one of these lines is a row by itself.
+    fn is_row_within(&self, lines: &[u8]) -> bool {
+        lines.split_inclusive(|byte| *byte == b'\n').any(|line| {
+            let mut fields = ByteRecord::new();
+            matches!(reader(line).read_byte_record(&mut fields), Ok(true))
+                && self.row(&fields, 0).is_ok()
+        })
+    }
+}
+
+/// UTF-8, else latin-1, in which every byte is the code point of its own number.
+fn text(field: &[u8]) -> String {
+    match std::str::from_utf8(field) {
+        Ok(text) => text.trim().to_owned(),
+        Err(_) => {
+            let text: String = field.iter().copied().map(char::from).collect();
+            text.trim().to_owned()
+        }
+    }
+}
+
+fn parse_quantity(text: &str) -> Result<i64, String> {
+    whole(text)
+        .filter(|quantity| quantity.abs() <= MAX_QUANTITY)
+        .ok_or_else(|| format!("Quantity `{text}` is no whole number up to {MAX_QUANTITY}"))
+}
+
+fn parse_price(text: &str) -> Result<Decimal, String> {
+    text.parse::<Decimal>()
+        .or_else(|_| Decimal::from_scientific(text))
+        .ok()
+        .filter(|price| price.abs() <= Decimal::from(MAX_PRICE))
+        .ok_or_else(|| format!("UnitPrice `{text}` is no amount up to {MAX_PRICE} pounds"))
+}
+
+fn parse_customer(text: &str) -> Result<Option<u64>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    whole(text)
+        .and_then(|id| u64::try_from(id).ok())
+        .map(Some)
+        .ok_or_else(|| format!("CustomerID `{text}` is no number"))
+}
+
+/// `17850`, and also `17850.0`, as a column with gaps comes out of some tools.
+fn whole(text: &str) -> Option<i64> {
+    let digits = match text.split_once('.') {
+        Some((whole, fraction)) if fraction.bytes().all(|b| b == b'0') => whole,
+        Some(_) => return None,
+        None => text,
+    };
+    digits.parse().ok()
+}
+
+fn parse_date(text: &str) -> Result<NaiveDateTime, String> {
+    const FORMS: [&str; 5] = [
+        "%Y-%m-%d %H:%M",
+        "%Y-%m-%d %H:%M:%S",
+        "%Y-%m-%dT%H:%M:%S",
+        "%m/%d/%Y %H:%M",
+        "%m/%d/%Y %H:%M:%S",
+    ];
+    let at = FORMS
+        .iter()
+        .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
+    // `12/1/10`: a year of two digits is one of this century.
+    let at = match at {
+        Some(at) if (0..100).contains(&at.year()) => at.with_year(at.year() + 2000),
+        other => other,
+    };
+    at.ok_or_else(|| {
+        format!("InvoiceDate `{text}` is no date like 2010-12-01 08:26 or 12/1/2010 8:26")
+    })
+}
+
+struct Record {
+    fields: ByteRecord,
+    line: u64,
+    /// Where it stands in the bytes, its line end included.
+    span: Range<usize>,
+}
+
+/// The records of a file, with the ability to go back.
+struct Records<'a> {
+    bytes: &'a [u8],
+    reader: csv::Reader<&'a [u8]>,
+    /// What `reader` does not know: how many bytes and lines stand before those that it was given.
+    offset: usize,
+    lines: u64,
+}
+
+impl<'a> Records<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            reader: reader(bytes),
+            offset: 0,
+            lines: 0,
+        }
+    }
+
+    fn next(&mut self) -> csv::Result<Option<Record>> {
+        let mut fields = ByteRecord::new();
+        if !self.reader.read_byte_record(&mut fields)? {
+            return Ok(None);
+        }
+        let start = fields.position().map_or(0, |at| at.byte()) as usize;
+        let end = self.reader.position().byte() as usize;
+        // Blank lines before the record belong to its position; they are no rows.
+        let blank = self.bytes[self.offset + start..]
+            .iter()
+            .take_while(|byte| matches!(byte, b'\r' | b'\n'));
+        let (blank_bytes, blank_lines) = blank.fold((0, 0), |(bytes, lines), byte| {
+            (bytes + 1, lines + u64::from(*byte == b'\n'))
+        });
+        let line = fields.position().map_or(0, |at| at.line());
+        Ok(Some(Record {
+            line: self.lines + line + blank_lines,
+            span: self.offset + start + blank_bytes..self.offset + end,
+            fields,
+        }))
+    }
+
+    /// The lines of `record` after its first; mostly none.
+    fn later_lines(&self, record: &Record) -> &'a [u8] {
+        let span = &self.bytes[record.span.clone()];
+        let first = span.iter().position(|byte| *byte == b'\n');
+        first.map_or(&[], |end| &span[end + 1..])
+    }
+
+    /// Makes the second line of `record` the next that is read.
+    fn resume_after_first_line(&mut self, record: &Record) {
+        self.offset = record.span.end - self.later_lines(record).len();
+        self.lines = record.line;
+        self.reader = reader(&self.bytes[self.offset..]);
+    }
+}
+
+fn reader(bytes: &[u8]) -> csv::Reader<&[u8]> {
+    csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str =
+        "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
+
+    fn sales(rows: &str) -> Sales {
+        parse(format!("{HEADER}{rows}").as_bytes()).unwrap()
+    }
+
+    fn only_row(row: &str) -> Row {
+        let mut sales = sales(row);
+        assert_eq!(sales.unparsed, []);
+        assert_eq!(sales.rows.len(), 1);
+        sales.rows.remove(0)
+    }
+
+    fn only_reason(row: &str) -> String {
+        let mut sales = sales(row);
+        assert_eq!(sales.rows, []);
+        assert_eq!(sales.unparsed.len(), 1);
+        sales.unparsed.remove(0).reason
+    }
+
+    #[test]
+    fn reads_a_plain_row() {
+        let row =
+            only_row("536365,85123A,WHITE HOLDER,6,2010-12-01 08:26,2.55,17850,United Kingdom\n");
+        assert_eq!(row.line, 2);
+        assert_eq!(row.invoice, "536365");
+        assert_eq!(row.stock_code, "85123A");
+        assert_eq!(row.description, "WHITE HOLDER");
+        assert_eq!(row.quantity, 6);
+        assert_eq!(row.at.to_string(), "2010-12-01 08:26:00");
+        assert_eq!(row.price.to_string(), "2.55");
+        assert_eq!(row.customer, Some(17850));
+    }
+
+    #[test]
+    fn the_other_forms_of_dates_and_customers() {
+        let row = only_row("1,2,X,6.0,12/1/2010 8:26,2.55,17850.0,UK");
+        assert_eq!(row.at.to_string(), "2010-12-01 08:26:00");
+        assert_eq!((row.quantity, row.customer), (6, Some(17850)));
+        let row = only_row("1,2,X,6,12/31/10 8:26,2.55,,UK");
+        assert_eq!(row.at.to_string(), "2010-12-31 08:26:00");
+        assert_eq!(row.customer, None);
+        let row = only_row("1,2,X,6,2010-12-01 08:26:59,2.55, ,UK");
+        assert_eq!(row.at.to_string(), "2010-12-01 08:26:59");
+    }
+
+    #[test]
+    fn byte_order_mark_crlf_quotes_and_latin_1() {
+        let mut bytes = b"\xEF\xBB\xBF".to_vec();
+        bytes.extend(HEADER.replace('\n', "\r\n").bytes());
+        bytes.extend(b"1,2,\"AIRLINE \"\"A\"\", RED\",6,2010-12-01 08:26,2.55,1,UK\r\n");
+        bytes.extend(b"\r\n1,2,CAF\xC9 \xA35,6,2010-12-01 08:26,2.55,1,UK\r\n");
+        let sales = parse(&bytes).unwrap();
+        assert_eq!(sales.unparsed, []);
+        assert_eq!(sales.rows[0].description, "AIRLINE \"A\", RED");
+        assert_eq!(sales.rows[1].description, "CAFÉ £5");
+        assert_eq!(sales.rows[1].line, 4);
+    }
+
+    #[test]
+    fn columns_may_stand_in_any_order() {
+        let sales = parse(
+            b"Country,UnitPrice,CustomerID,InvoiceDate,Quantity,Description,StockCode,InvoiceNo,Extra\n\
+              UK,2.55,1,2010-12-01 08:26,6,X,85123A,536365,y\n",
+        )
+        .unwrap();
+        assert_eq!(sales.rows[0].invoice, "536365");
+        assert_eq!(sales.rows[0].price.to_string(), "2.55");
+    }
+
+    #[test]
+    fn a_missing_column_is_an_error_that_names_it() {
+        let error = parse(
+            b"InvoiceNo,StockCode,Description,Quantity,InvoiceDate,CustomerID,Country\n1,2\n",
+        )
+        .unwrap_err()
+        .to_string();
+        assert!(error.contains("lacks the column UnitPrice;"), "{error}");
+        assert!(parse(b"").unwrap_err().to_string().contains("empty"));
+    }
+
+    #[test]
+    fn a_bad_value_is_reported_by_its_name() {
+        let cases = [
+            ("1,2,X,six,2010-12-01 08:26,2.55,1,UK", "Quantity `six`"),
+            ("1,2,X,1.5,2010-12-01 08:26,2.55,1,UK", "Quantity `1.5`"),
+            ("1,2,X,99999999999,2010-12-01 08:26,2.55,1,UK", "Quantity"),
+            ("1,2,X,6,2010-13-01 08:26,2.55,1,UK", "InvoiceDate `2010-13"),
+            ("1,2,X,6,,2.55,1,UK", "InvoiceDate ``"),
+            ("1,2,X,6,2010-12-01 08:26,free,1,UK", "UnitPrice `free`"),
+            ("1,2,X,6,2010-12-01 08:26,,1,UK", "UnitPrice ``"),
+            ("1,2,X,6,2010-12-01 08:26,2.55,bob,UK", "CustomerID `bob`"),
+            ("1,2,X,6,2010-12-01 08:26,2.55,-7,UK", "CustomerID `-7`"),
+            (",2,X,6,2010-12-01 08:26,2.55,1,UK", "InvoiceNo is empty"),
+            ("1, ,X,6,2010-12-01 08:26,2.55,1,UK", "StockCode is empty"),
+            ("1,2,X,6", "4 fields, not 8"),
+        ];
+        for (row, reason) in cases {
+            assert!(
+                only_reason(row).contains(reason),
+                "{row}: {}",
+                only_reason(row)
+            );
+        }
+    }
+
+    #[test]
+    fn the_rest_goes_on_after_a_bad_row() {
+        let sales = sales(
+            "1,2,X,6,2010-12-01 08:26,2.55,1,UK\n\
+             1,2,X,?,2010-12-01 08:26,2.55,1,UK\n\
+             1,2,X,7,2010-12-01 08:26,2.55,1,UK",
+        );
+        assert_eq!(sales.read(), 3);
+        assert_eq!(sales.unparsed[0].line, 3);
+        assert_eq!(sales.rows[1].line, 4);
+    }
+
+    #[test]
+    fn a_quote_never_closed_costs_its_own_row_only() {
+        let sales = sales(
+            "1,2,\"15CM CANDLE,6,2010-12-01 08:26,2.55,1,UK\n\
+             2,2,X,6,2010-12-01 08:26,2.55,1,UK\n\
+             3,2,12\" RULER,6,2010-12-01 08:26,2.55,1,UK\n\
+             4,2,\"A, B\",6,2010-12-01 08:26,2.55,1,UK\n",
+        );
+        let lines: Vec<_> = sales.rows.iter().map(|row| row.line).collect();
+        assert_eq!(lines, [3, 4, 5]);
+        assert_eq!(sales.unparsed.len(), 1);
+        assert_eq!(sales.unparsed[0].line, 2);
+        assert_eq!(sales.rows[1].description, "12\" RULER");
+        assert_eq!(sales.rows[2].description, "A, B");
+    }
+
+    #[test]
+    fn a_quoted_line_end_is_part_of_the_field() {
+        let sales = sales(
+            "1,2,\"A\nB\",6,2010-12-01 08:26,2.55,1,UK\n1,2,C,6,2010-12-01 08:26,2.55,1,UK\n",
+        );
+        assert_eq!(sales.unparsed, []);
+        assert_eq!(sales.rows[0].description, "A\nB");
+        assert_eq!(sales.rows[1].line, 4);
+    }
+
+    #[test]
+    fn the_same_bytes_have_the_same_hash() {
+        assert_eq!(sales("").sha256, sales("").sha256);
+        assert_ne!(sales("").sha256, sales("\n").sha256);
+        assert_eq!(sales("").sha256.len(), 64);
+    }
+}
