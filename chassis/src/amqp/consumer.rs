@@ -2,7 +2,15 @@
 //! that it was. Acked after the commit; what cannot be applied ends among the dead letters.
 
 use std::{
-    any::Any, borrow::Cow, collections::HashSet, panic::AssertUnwindSafe, sync::Arc, time::Duration,
+    any::Any,
+    borrow::Cow,
+    collections::HashSet,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use anyhow::anyhow;
@@ -71,6 +79,7 @@ pub async fn run(
         pool,
         bus,
         handler,
+        waiting: AtomicBool::new(false),
     };
     let mut delays = backoff();
     while !stop.is_cancelled() {
@@ -99,6 +108,8 @@ struct Consumer {
     pool: PgPool,
     bus: Arc<Bus>,
     handler: Arc<dyn EventHandler>,
+    /// Whether the last attempt failed for a reason that will pass.
+    waiting: AtomicBool,
 }
 
 impl Consumer {
@@ -238,24 +249,33 @@ impl Consumer {
     }
 
     fn failed(&self, held: &mut Held, error: &Error) {
-        let first = !held.has_failed();
         // Debug: with the source, which an operator needs.
         let reason = format!("{error:?}");
-        if error.is_transient() || error.code() == Code::TooManyRequests {
-            held.postponed(reason);
-        } else {
-            held.rejected(reason);
-        }
         self.count("failed", 1);
-        if first && let Some(event) = &held.event {
+        if error.is_transient() || error.code() == Code::TooManyRequests {
+            // Whatever is away is away for every event: one line says it.
+            if !held.has_waited() && !self.waiting.swap(true, Ordering::Relaxed) {
+                tracing::warn!(
+                    queue = self.queue.name,
+                    error = reason,
+                    "events have to wait; trying on"
+                );
+            }
+            held.postponed(reason);
+            return;
+        }
+        if held.tries == 0
+            && let Some(event) = &held.event
+        {
             tracing::warn!(
                 queue = self.queue.name,
                 event.id = %event.id,
                 event.kind = event.kind,
-                error = held.reason,
+                error = reason,
                 "event not handled; trying on"
             );
         }
+        held.rejected(reason);
     }
 
     /// Publishes a copy among the queue's dead letters, with what is known of its end.
@@ -342,6 +362,9 @@ impl Consumer {
             }
         }
         tx.commit().await?;
+        if self.waiting.swap(false, Ordering::Relaxed) {
+            tracing::info!(queue = self.queue.name, "events are handled again");
+        }
         self.count("applied", fresh.len());
         self.count("duplicate", events.len() - fresh.len());
         Ok(())

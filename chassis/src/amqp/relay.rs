@@ -1,19 +1,12 @@
 //! The relay: publishes what stands in the outbox. Each event at least once, and in calm exactly once; any number of
 //! relays may share one outbox.
 
-use std::{
-    convert::Infallible,
-    sync::{
-        Arc,
-        atomic::{AtomicI32, Ordering},
-    },
-    time::Duration,
-};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use sqlx::{PgPool, postgres::PgListener};
 use tokio::{
-    sync::Notify,
+    sync::{Notify, watch},
     time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -35,18 +28,17 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 /// What is left to publish when the service stops gets this long.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
-/// No PostgreSQL process has this id.
-const NO_SESSION: i32 = 0;
 /// How often the backlog is measured. Counting a long one is not free.
 const MEASURE: Duration = Duration::from_secs(5);
 
 /// Publishes until stopped, and then what is still there. No outage of PostgreSQL or RabbitMQ ends it.
 pub async fn run(pool: PgPool, bus: Arc<Bus>, stop: CancellationToken) {
-    let (wake, session) = (Notify::new(), AtomicI32::new(NO_SESSION));
+    let wake = Notify::new();
+    let (opened, session) = watch::channel(None);
     let mut relay = Relay {
         pool: pool.clone(),
         bus,
-        session: &session,
+        session,
         publisher: None,
         measured: None,
     };
@@ -56,24 +48,26 @@ pub async fn run(pool: PgPool, bus: Arc<Bus>, stop: CancellationToken) {
     };
     tokio::select! {
         () = relay.work(&wake, &stop) => {}
-        never = listen(&pool, &wake, &session) => match never {},
+        never = listen(&pool, &wake, &opened) => match never {},
         () = too_late => {}
     }
 }
 
 /// Keeps a session with PostgreSQL: it wakes the relay when something was stored, and by its end the other relays know that
 /// this one is dead.
-async fn listen(pool: &PgPool, wake: &Notify, session: &AtomicI32) -> Infallible {
+async fn listen(pool: &PgPool, wake: &Notify, session: &watch::Sender<Option<i32>>) -> Infallible {
+    let mut delays = backoff();
     loop {
         // A new one after every loss: sqlx's own reconnecting gives up at a server that is shutting down.
         if let Ok((mut listener, id)) = open_session(pool).await {
-            session.store(id, Ordering::Relaxed);
+            delays = backoff();
+            session.send_replace(Some(id));
             while let Ok(Some(_)) = listener.try_recv().await {
                 wake.notify_one();
             }
-            session.store(NO_SESSION, Ordering::Relaxed);
+            session.send_replace(None);
         }
-        sleep(POLL).await;
+        sleep(delays.next().unwrap_or_default()).await;
     }
 }
 
@@ -87,11 +81,11 @@ async fn open_session(pool: &PgPool) -> sqlx::Result<(PgListener, i32)> {
     Ok((listener, id))
 }
 
-struct Relay<'r> {
+struct Relay {
     pool: PgPool,
     bus: Arc<Bus>,
-    /// The process id of this relay's session, by which it signs its leases.
-    session: &'r AtomicI32,
+    /// The PostgreSQL process of this relay's session, which signs its leases.
+    session: watch::Receiver<Option<i32>>,
     publisher: Option<Publisher>,
     measured: Option<Instant>,
 }
@@ -105,7 +99,7 @@ struct Leased {
     payload: Vec<u8>,
 }
 
-impl Relay<'_> {
+impl Relay {
     async fn work(&mut self, wake: &Notify, stop: &CancellationToken) {
         let mut delays = backoff();
         let mut failing = false;
@@ -201,23 +195,26 @@ impl Relay<'_> {
 
     /// Takes the oldest events that no living relay has in hand. By state, never by the highest number seen so far: a
     /// transaction with lower numbers may commit later. What this relay itself leased before, it no longer has in hand.
-    async fn lease(&self) -> anyhow::Result<Vec<Leased>> {
+    async fn lease(&mut self) -> anyhow::Result<Vec<Leased>> {
+        let session = *timeout(STATEMENT_TIMEOUT, self.session.wait_for(Option::is_some))
+            .await
+            .context("no session with PostgreSQL")??;
         let lease = sqlx::query_as(
             "with free as materialized (
                  select seq from outbox
                  where published_at is null
-                   and (leased_until is null or leased_until < now() or leased_by = nullif($2, 0)
+                   and (leased_until is null or leased_until < now() or leased_by = $2
                         or leased_by <> all (array(select pid from pg_stat_activity)))
                  order by seq limit $1
                  for update skip locked
              )
              update outbox
-             set leased_until = now() + interval '30 seconds', leased_by = nullif($2, 0)
+             set leased_until = now() + interval '30 seconds', leased_by = $2
              from free where outbox.seq = free.seq
              returning outbox.seq, outbox.id, outbox.kind, outbox.payload",
         )
         .bind(BATCH as i64)
-        .bind(self.session.load(Ordering::Relaxed))
+        .bind(session)
         .fetch_all(&self.pool);
         let mut batch: Vec<Leased> = in_time(lease).await.context("reading the outbox")?;
         batch.sort_unstable_by_key(|event| event.seq);

@@ -59,9 +59,9 @@ impl Held {
         }
     }
 
-    /// Whether it failed before.
-    pub fn has_failed(&self) -> bool {
-        self.tries + self.waits > 0
+    /// Whether it was postponed before.
+    pub fn has_waited(&self) -> bool {
+        self.waits > 0
     }
 
     /// Whether there is nothing left to try.
