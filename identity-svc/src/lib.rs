@@ -9,6 +9,7 @@ mod service;
 
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use chassis::{Service, amqp::Bus, auth::Auth, ops::Ops, postgres};
 use sqlx::{PgPool, migrate::Migrator};
 use tonic::service::Routes;
@@ -30,7 +31,7 @@ pub static MIGRATIONS: Migrator = sqlx::migrate!();
 /// # Errors
 /// When it cannot be reached or a migration fails.
 pub async fn migrate(config: &Config) -> anyhow::Result<()> {
-    let pool = postgres::connect(&config.database_url, 1).await?;
+    let pool = connect(config, 1).await?;
     postgres::migrate(&pool, &MIGRATIONS).await
 }
 
@@ -40,7 +41,7 @@ pub async fn migrate(config: &Config) -> anyhow::Result<()> {
 /// When the configuration is not acceptable, the database cannot be used or an address cannot be listened at.
 pub async fn start(config: Config) -> anyhow::Result<Service> {
     config.administrator()?;
-    let pool = postgres::connect(&config.database_url, config.database_pool).await?;
+    let pool = connect(&config, config.database_pool).await?;
     postgres::migrate(&pool, &MIGRATIONS).await?;
     let doors = open(pool.clone(), &config).await?;
 
@@ -52,6 +53,12 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
         .serve_http(config.http_addr, doors.http, doors.openapi)
         .await?;
     Ok(service)
+}
+
+async fn connect(config: &Config, connections: u32) -> anyhow::Result<PgPool> {
+    postgres::connect(&config.database_url, connections)
+        .await
+        .context("IDENTITY_DATABASE_URL")
 }
 
 /// What the service answers.

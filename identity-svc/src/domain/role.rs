@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Invalid, Permission, Refusal};
 
 /// Everybody who registers.
@@ -38,7 +40,7 @@ impl RoleName {
 }
 
 /// A role, as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Role {
     pub name: String,
     /// In alphabetical order.

@@ -1,23 +1,19 @@
-use chassis::{
-    Error, Result,
-    idempotency::{self, IdempotencyKey},
-};
-use uuid::Uuid;
-
 use super::Repository;
 use crate::domain::{Refusal, Role, RoleDefinition, RoleName};
-
-const CREATE: &str = "POST /v1/roles";
+use chassis::{
+    Error, Result,
+    idempotency::{Answer, Once},
+};
 
 impl Repository {
     /// At most `limit` roles, by name, after `after`.
-    pub async fn roles(&self, after: Option<&str>, limit: i64) -> Result<Vec<Role>> {
+    pub async fn roles(&self, after: Option<&RoleName>, limit: i64) -> Result<Vec<Role>> {
         let roles = sqlx::query_as!(
             Role,
             r#"select name, array(select permission from role_permissions
                                    where role = name order by permission) as "permissions!"
                  from roles where ($1::text is null or name > $1) order by name limit $2"#,
-            after,
+            after.map(RoleName::as_str),
             limit,
         )
         .fetch_all(&self.pool)
@@ -25,28 +21,17 @@ impl Repository {
         Ok(roles)
     }
 
-    /// Adds a role. The same call of the same caller with the same key is answered as it was.
+    /// Adds a role; `once` if the caller may send the request again.
     ///
     /// # Errors
-    /// [`Refusal::RoleExists`].
-    pub async fn add_role(
-        &self,
-        definition: RoleDefinition,
-        caller: Uuid,
-        key: Option<IdempotencyKey>,
-    ) -> Result<Role> {
-        let role = Role::from(definition);
+    /// [`Refusal::RoleExists`]; `idempotency-key-reused`.
+    pub async fn add_role(&self, role: Role, once: Option<Once>) -> Result<Answer<Role>> {
         let mut tx = self.pool.begin().await?;
-        if let Some(key) = &key {
-            let fingerprint = idempotency::fingerprint(CREATE, &(&role.name, &role.permissions))?;
-            if idempotency::claim::<()>(&mut tx, caller, key, &fingerprint)
-                .await?
-                .is_some()
-            {
-                return Ok(role);
+        if let Some(once) = &once {
+            if let Some(made) = once.claim(&mut tx).await? {
+                return Ok(Answer::again(made));
             }
-            // The answer is the request itself.
-            idempotency::keep(&mut tx, caller, key, &()).await?;
+            once.keep(&mut tx, &role).await?;
         }
         let added = sqlx::query!(
             "insert into roles (name) values ($1) on conflict do nothing",
@@ -66,7 +51,7 @@ impl Repository {
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
-        Ok(role)
+        Ok(Answer::first(role))
     }
 
     /// Makes the role permit this and nothing else; `None` if there is no such role.

@@ -1,4 +1,4 @@
-use chassis::Result;
+use anyhow::bail;
 
 use super::Identity;
 use crate::{
@@ -10,27 +10,23 @@ impl Identity {
     /// Makes the administrator that the configuration names, at the first start; later starts change nothing.
     ///
     /// # Errors
-    /// `unavailable` when the database is away.
-    pub async fn ensure_administrator(&self, email: Email, password: Password) -> Result<()> {
-        let name = PersonName::administrator();
-        let password_hash = self.passwords.hash(password).await?;
-        let outcome = self
-            .repository
-            .ensure_administrator(NewUser {
-                email,
-                name,
-                password_hash,
-            })
-            .await?;
-        match outcome {
+    /// When the database is away, or somebody else has registered the address before there was any administrator.
+    pub async fn ensure_administrator(
+        &self,
+        email: Email,
+        password: Password,
+    ) -> anyhow::Result<()> {
+        let new = NewUser {
+            email,
+            name: PersonName::administrator(),
+            password_hash: self.passwords.hash(password).await?,
+        };
+        match self.repository.ensure_administrator(new).await? {
             Administrator::Made => tracing::info!("the administrator of ADMIN_EMAIL was made"),
-            Administrator::TakenOver => {
-                tracing::warn!(
-                    "the address in ADMIN_EMAIL was registered already; its account is now the administrator's, \
-                     with the configured password"
-                );
-            }
-            Administrator::Kept => {}
+            Administrator::Kept => tracing::debug!("the address in ADMIN_EMAIL has an account"),
+            Administrator::AddressTaken => bail!(
+                "bad configuration: ADMIN_EMAIL: somebody has registered this address as a customer; name another"
+            ),
         }
         Ok(())
     }

@@ -1,4 +1,7 @@
-use chassis::{Error, Result, idempotency::IdempotencyKey};
+use chassis::{
+    Error, Result,
+    idempotency::{Answer, IdempotencyKey, Once},
+};
 use uuid::Uuid;
 
 use super::Identity;
@@ -9,7 +12,7 @@ impl Identity {
     ///
     /// # Errors
     /// `unavailable`.
-    pub async fn roles(&self, after: Option<&str>, limit: i64) -> Result<Vec<Role>> {
+    pub async fn roles(&self, after: Option<&RoleName>, limit: i64) -> Result<Vec<Role>> {
         self.repository.roles(after, limit).await
     }
 
@@ -23,8 +26,12 @@ impl Identity {
         definition: RoleDefinition,
         caller: Uuid,
         key: Option<IdempotencyKey>,
-    ) -> Result<Role> {
-        self.repository.add_role(definition, caller, key).await
+    ) -> Result<Answer<Role>> {
+        let role = Role::from(definition);
+        let once = key
+            .map(|key| Once::new(caller, key, "POST /v1/roles", &role))
+            .transpose()?;
+        self.repository.add_role(role, once).await
     }
 
     /// Makes a role permit this and nothing else.

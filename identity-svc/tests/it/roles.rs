@@ -1,4 +1,4 @@
-use reqwest::Method;
+use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, App};
@@ -14,6 +14,10 @@ const ALL: [&str; 7] = [
 ];
 
 async fn create(app: &App, token: &str, key: Option<&str>, body: &Value) -> Answer {
+    Answer::of(send_create(app, token, key, body).await).await
+}
+
+async fn send_create(app: &App, token: &str, key: Option<&str>, body: &Value) -> Response {
     let mut request = app
         .request(Method::POST, "/v1/roles")
         .bearer_auth(token)
@@ -21,7 +25,7 @@ async fn create(app: &App, token: &str, key: Option<&str>, body: &Value) -> Answ
     if let Some(key) = key {
         request = request.header("idempotency-key", key);
     }
-    Answer::of(request.send().await.unwrap()).await
+    request.send().await.unwrap()
 }
 
 #[tokio::test]
@@ -137,9 +141,10 @@ async fn a_repeated_creation_is_answered_as_before() {
     let admin = app.admin().await;
     let shift = json!({"name": "night-shift", "permissions": ["orders:manage"]});
     let first = create(&app, &admin, Some("k1"), &shift).await;
-    let again = create(&app, &admin, Some("k1"), &shift).await;
+    let again = send_create(&app, &admin, Some("k1"), &shift).await;
+    assert_eq!(again.headers()["idempotency-replayed"], "true");
     assert_eq!(first.status, 201);
-    assert_eq!(first, again);
+    assert_eq!(first, Answer::of(again).await);
 
     let other = json!({"name": "day-shift", "permissions": []});
     create(&app, &admin, Some("k1"), &other)

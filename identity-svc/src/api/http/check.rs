@@ -42,3 +42,8 @@ impl Check {
         }
     }
 }
+
+/// Says that the value of `field` is not acceptable.
+pub fn invalid(field: &str) -> impl FnOnce(Invalid) -> Error {
+    move |Invalid(detail)| Error::invalid_field(field, detail)
+}

@@ -1,7 +1,11 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{Json, extract::State};
-use chassis::{Problem, Result, http::Json as Body, idempotency::IdempotencyKey};
+use chassis::{
+    Problem, Result,
+    http::Json as Body,
+    idempotency::{Answer, IdempotencyKey},
+};
 use http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -46,12 +50,12 @@ pub async fn create_role(
     State(identity): State<Arc<Identity>>,
     key: Option<IdempotencyKey>,
     Body(body): Body<NewRole>,
-) -> Result<(StatusCode, Json<Role>)> {
+) -> Result<Answer<(StatusCode, Json<Role>)>> {
     let mut check = Check::default();
     let name = check.field("name", RoleName::parse(&body.name));
     let permissions = check.each("permissions", &body.permissions, Permission::parse);
     let name = check.done(name)?;
     let definition = RoleDefinition::new(name, BTreeSet::from_iter(permissions))?;
-    let role = identity.add_role(definition, caller.id, key).await?;
-    Ok((StatusCode::CREATED, Json(role.into())))
+    let answer = identity.add_role(definition, caller.id, key).await?;
+    Ok(answer.map(|role| (StatusCode::CREATED, Json(role.into()))))
 }

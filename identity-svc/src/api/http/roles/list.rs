@@ -8,7 +8,11 @@ use chassis::{
 
 use super::Role;
 use crate::{
-    api::http::manager::{Manager, NotManager},
+    api::http::{
+        check::invalid,
+        manager::{Manager, NotManager},
+    },
+    domain::RoleName,
     service::Identity,
 };
 
@@ -31,8 +35,10 @@ pub async fn list_roles(
     Query(page): Query<Page>,
 ) -> Result<Json<List<Role>>> {
     let limit = page.limit()?;
-    let after: Option<String> = page.after()?;
-    let roles = identity.roles(after.as_deref(), limit + 1).await?;
+    let after = page.after::<String>()?;
+    let after = after.map(|name| RoleName::parse(&name)).transpose();
+    let after = after.map_err(invalid("after"))?;
+    let roles = identity.roles(after.as_ref(), limit + 1).await?;
     let list = List::page(roles, limit, |role| role.name.clone())?;
     Ok(Json(list.map(Role::from)))
 }

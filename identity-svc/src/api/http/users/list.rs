@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 use super::User;
 use crate::{
     api::http::{
-        check::Check,
+        check::invalid,
         manager::{Manager, NotManager},
     },
     domain::Email,
@@ -45,13 +45,10 @@ pub async fn list_users(
     Query(filter): Query<Filter>,
 ) -> Result<Json<List<User>>> {
     let limit = page.limit()?;
-    let email = filter.email.map(|text| {
-        let mut check = Check::default();
-        let email = check.field("email", Email::parse(&text));
-        check.done(email)
-    });
+    let email = filter.email.as_deref().map(Email::parse).transpose();
+    let email = email.map_err(invalid("email"))?;
     let users = identity
-        .users(email.transpose()?.as_ref(), page.after()?, limit + 1)
+        .users(email.as_ref(), page.after()?, limit + 1)
         .await?;
     let list = List::page(users, limit, |user| user.id)?;
     Ok(Json(list.map(User::from)))
