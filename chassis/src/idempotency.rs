@@ -4,7 +4,10 @@
 //! The key is inserted in the transaction of the change: either both are there or neither, and a twin request waits
 //! for the first one's commit. A failure rolls the key back with the change, so it is never kept as an answer.
 
-use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::{
+    extract::{FromRequestParts, OptionalFromRequestParts},
+    response::{IntoResponse, Response},
+};
 use http::{HeaderName, HeaderValue, request::Parts};
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
@@ -45,8 +48,7 @@ impl std::str::FromStr for IdempotencyKey {
             None => Some(value.to_owned()),
         };
         bare.filter(|key| {
-            (1..=255).contains(&key.len())
-                && key.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+            (1..=255).contains(&key.len()) && key.bytes().all(|byte| matches!(byte, b' '..=b'~'))
         })
         .map(Self)
         .ok_or_else(|| {
@@ -161,6 +163,94 @@ pub async fn keep(
         .execute(tx)
         .await?;
     Ok(())
+}
+
+/// A change that its caller may send again: whose it is, by which key, and what it asked for.
+#[derive(Debug, Clone)]
+pub struct Once {
+    owner: Uuid,
+    key: IdempotencyKey,
+    fingerprint: Vec<u8>,
+}
+
+impl Once {
+    /// `operation` and `request` are what a retry must repeat.
+    ///
+    /// # Errors
+    /// When `request` cannot be written as JSON.
+    pub fn new(
+        owner: Uuid,
+        key: IdempotencyKey,
+        operation: &str,
+        request: &impl Serialize,
+    ) -> Result<Self> {
+        let fingerprint = fingerprint(operation, request)?;
+        Ok(Self {
+            owner,
+            key,
+            fingerprint,
+        })
+    }
+
+    /// Claims the key; see [`claim`].
+    ///
+    /// # Errors
+    /// `idempotency-key-reused` if the key came with another request.
+    pub async fn claim<T: DeserializeOwned>(&self, tx: &mut PgConnection) -> Result<Option<T>> {
+        claim(tx, self.owner, &self.key, &self.fingerprint).await
+    }
+
+    /// Keeps the answer; see [`keep`].
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn keep(&self, tx: &mut PgConnection, response: &impl Serialize) -> Result<()> {
+        keep(tx, self.owner, &self.key, response).await
+    }
+}
+
+/// What a change answers, and whether it had been made before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer<T> {
+    pub value: T,
+    pub replayed: bool,
+}
+
+impl<T> Answer<T> {
+    /// The change was made now.
+    pub fn first(value: T) -> Self {
+        Self {
+            value,
+            replayed: false,
+        }
+    }
+
+    /// The change had been made before.
+    pub fn again(value: T) -> Self {
+        Self {
+            value,
+            replayed: true,
+        }
+    }
+
+    /// The same with another value.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Answer<U> {
+        Answer {
+            value: f(self.value),
+            replayed: self.replayed,
+        }
+    }
+}
+
+impl<T: IntoResponse> IntoResponse for Answer<T> {
+    fn into_response(self) -> Response {
+        let mut response = self.value.into_response();
+        if self.replayed {
+            let (name, value) = REPLAYED;
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
 }
 
 fn anyhow_error(message: &'static str) -> Error {

@@ -1,1 +1,89 @@
+//! inventory-svc: products, stock, and the holds by which orders take them (CQRS and Clean Architecture).
+//!
+//! `domain` knows nothing but itself; `application` lists the use cases in [`application::App`] and names what they
+//! need as ports; `infrastructure` implements the ports; `api` takes calls in.
 
+pub mod api;
+pub mod application;
+mod config;
+pub mod domain;
+pub mod infrastructure;
+mod sweeper;
+
+use std::sync::Arc;
+
+use application::{App, Ports};
+use chassis::{Service, amqp::Bus, auth::Auth, grpc, ops::Ops, postgres};
+pub use config::Config;
+use infrastructure::{
+    consumers::FollowOrders,
+    order_svc::OrderSvc,
+    postgres::{PgCatalogue, PgCatalogueViews, PgHolds, PgStockBook},
+};
+use proto::topology;
+use sqlx::PgPool;
+
+/// The tables of this service.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// Brings the database up to date.
+///
+/// # Errors
+/// When a migration fails.
+pub async fn migrate(config: Config) -> anyhow::Result<()> {
+    let pool = postgres::connect(&config.database_url, 1).await?;
+    postgres::migrate(&pool, &MIGRATOR).await
+}
+
+/// Starts the service; it runs until it is stopped.
+///
+/// # Errors
+/// When the configuration does not work: an address in use, a database that refuses.
+pub async fn start(config: Config) -> anyhow::Result<Service> {
+    let service = Service::new("inventory-svc");
+    let pool = postgres::connect(&config.database_url, config.database_pool).await?;
+    postgres::migrate(&pool, &MIGRATOR).await?;
+    let bus = Bus::new(&config.amqp, service.name());
+    let auth = Auth::remote(&config.identity_http_url, &config.identity_grpc_url)?;
+    let app = Arc::new(app(&pool, &config)?);
+
+    service.relay(pool.clone(), bus.clone());
+    service.consume(
+        topology::INVENTORY_ORDERS,
+        pool.clone(),
+        bus,
+        Arc::new(FollowOrders),
+    );
+    let sweeping = app.clone();
+    service.background("sweeper", async move |stop| {
+        sweeper::run(sweeping, stop).await
+    });
+    service
+        .serve_grpc(
+            config.grpc_addr,
+            api::grpc::routes(app.clone()).add_service(Ops::server(pool)),
+        )
+        .await?;
+    let (router, openapi) = api::http::router(app, auth);
+    service
+        .serve_http(config.http_addr, router, openapi)
+        .await?;
+    Ok(service)
+}
+
+/// The REST interface's document.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    api::http::openapi()
+}
+
+fn app(pool: &PgPool, config: &Config) -> anyhow::Result<App> {
+    let ports = Ports {
+        catalogue: Arc::new(PgCatalogue::new(pool.clone())),
+        stock: Arc::new(PgStockBook::new(pool.clone())),
+        holds: Arc::new(PgHolds::new(pool.clone())),
+        decisions: Arc::new(OrderSvc::new(grpc::channel(&config.order_grpc_url)?)),
+        views: Arc::new(PgCatalogueViews::new(pool.clone())),
+    };
+    Ok(App::new(ports, config.max_hold_ttl()))
+}

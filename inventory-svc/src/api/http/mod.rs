@@ -1,0 +1,85 @@
+//! The REST interface.
+
+mod products;
+mod stock;
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use chassis::auth::Auth;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::application::App;
+
+/// Changing the catalogue.
+const CATALOGUE_MANAGE: &str = "catalogue:manage";
+/// Seeing and booking stock.
+const STOCK_MANAGE: &str = "stock:manage";
+
+#[derive(Clone)]
+struct State {
+    app: Arc<App>,
+    auth: Auth,
+}
+
+impl FromRef<State> for Auth {
+    fn from_ref(state: &State) -> Self {
+        state.auth.clone()
+    }
+}
+
+impl FromRef<State> for Arc<App> {
+    fn from_ref(state: &State) -> Self {
+        state.app.clone()
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "inventory-svc", description = "Products and stock"),
+    modifiers(&BearerToken),
+    tags(
+        (name = "products", description = "The catalogue"),
+        (name = "stock", description = "What there is of each product"),
+    )
+)]
+struct Document;
+
+struct BearerToken;
+
+impl Modify for BearerToken {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .build();
+        openapi
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(products::list, products::create))
+        .routes(routes!(products::get, products::change, products::remove))
+        .routes(routes!(stock::get))
+        .routes(routes!(stock::book))
+}
+
+/// The routes and their document.
+pub fn router(app: Arc<App>, auth: Auth) -> (axum::Router, utoipa::openapi::OpenApi) {
+    let (router, openapi) = routes().split_for_parts();
+    (router.with_state(State { app, auth }), openapi)
+}
+
+/// The document alone.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes().split_for_parts().1
+}

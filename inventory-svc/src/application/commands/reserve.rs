@@ -1,0 +1,45 @@
+use std::{sync::Arc, time::Duration};
+
+use chassis::Result;
+
+use crate::{
+    application::ports::{Holds, TakenHold},
+    domain::Request,
+};
+
+/// Takes everything that an order asks for, or nothing.
+pub struct Reserve {
+    pub request: Request,
+    /// How long the hold may stay undecided.
+    pub ttl: Duration,
+}
+
+pub struct ReserveHandler {
+    holds: Arc<dyn Holds>,
+    max_ttl: Duration,
+}
+
+impl ReserveHandler {
+    pub(crate) fn new(holds: Arc<dyn Holds>, max_ttl: Duration) -> Self {
+        Self { holds, max_ttl }
+    }
+
+    /// # Errors
+    /// `validation` naming the lines, `insufficient-stock`, `hold-closed`, `hold-mismatch` for other content than the
+    /// first time.
+    #[tracing::instrument(name = "reserve", skip_all, fields(
+        order.id = %command.request.key.order_id, hold.no = command.request.key.hold_no
+    ))]
+    pub async fn handle(&self, command: Reserve) -> Result<TakenHold> {
+        let ttl = command.ttl.min(self.max_ttl);
+        let taken = self.holds.take(&command.request, ttl).await;
+        let outcome = match &taken {
+            Ok(_) => "held",
+            Err(error) if error.kind() == "insufficient-stock" => "insufficient",
+            Err(error) if error.is_transient() => "failed",
+            Err(_) => "refused",
+        };
+        metrics::counter!("reservations_total", "outcome" => outcome).increment(1);
+        taken
+    }
+}

@@ -1,0 +1,85 @@
+//! The domain's errors, as callers see them.
+
+use chassis::{Code, Error, FieldError};
+use serde_json::json;
+
+use crate::domain::{HoldError, InvalidMovement, InvalidProduct, RefusedReservation, Shortage};
+
+impl From<InvalidProduct> for Error {
+    fn from(invalid: InvalidProduct) -> Self {
+        Self::invalid_field(invalid.field(), invalid.to_string())
+    }
+}
+
+impl From<InvalidMovement> for Error {
+    fn from(invalid: InvalidMovement) -> Self {
+        Self::invalid_field(invalid.field(), invalid.to_string())
+    }
+}
+
+impl From<RefusedReservation> for Error {
+    fn from(refused: RefusedReservation) -> Self {
+        let detail = refused.to_string();
+        match refused {
+            RefusedReservation::Empty => Self::invalid_field("lines", detail),
+            RefusedReservation::Quantity { line } => {
+                Self::invalid_field(format!("lines[{line}].quantity"), detail)
+            }
+            RefusedReservation::Sku { line, .. } | RefusedReservation::OtherCurrency { line } => {
+                Self::invalid_field(format!("lines[{line}].sku"), detail)
+            }
+            RefusedReservation::UnknownSkus { lines } => Self::invalid(
+                lines
+                    .into_iter()
+                    .map(|line| FieldError {
+                        field: format!("lines[{line}].sku"),
+                        detail: detail.clone(),
+                    })
+                    .collect(),
+            ),
+            RefusedReservation::Shortages(short) => insufficient_stock(&short),
+            RefusedReservation::UnknownCode => {
+                Self::invalid_field("incentive.discount_code", detail)
+            }
+            RefusedReservation::NotEnoughPoints { .. } => {
+                Self::invalid_field("incentive.redeem_points", detail)
+            }
+        }
+    }
+}
+
+fn insufficient_stock(short: &[Shortage]) -> Error {
+    let items: Vec<_> = short
+        .iter()
+        .map(|item| json!({"sku": item.sku.as_str(), "requested": item.requested, "available": item.available}))
+        .collect();
+    let named: Vec<_> = short
+        .iter()
+        .map(|item| {
+            format!(
+                "{} (asked for {}, available {})",
+                item.sku, item.requested, item.available
+            )
+        })
+        .collect();
+    Error::new(
+        Code::Conflict,
+        "insufficient-stock",
+        format!("not enough stock: {}", named.join(", ")),
+    )
+    .with_extension("items", json!(items))
+}
+
+impl From<HoldError> for Error {
+    fn from(error: HoldError) -> Self {
+        match error {
+            HoldError::Closed => Self::new(Code::Conflict, "hold-closed", error.to_string()),
+            HoldError::WrongToken => {
+                Self::new(Code::PermissionDenied, "wrong-token", error.to_string())
+            }
+            HoldError::Fulfilled => Self::new(Code::Conflict, "hold-fulfilled", error.to_string()),
+            // Nothing that a caller did leads here.
+            HoldError::LostHold { .. } | HoldError::UnknownHold { .. } => Self::internal(error),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What this service hears from the others.
+
+mod orders;
+
+pub use orders::FollowOrders;

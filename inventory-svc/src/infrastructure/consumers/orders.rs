@@ -1,0 +1,45 @@
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use chassis::{Error, Result, amqp::EventHandler};
+use proto::{
+    cloudevents::CloudEvent,
+    events::order::{OrderData, Status},
+};
+use sqlx::PgConnection;
+
+use crate::{
+    domain::{OrderTarget, Sku, Stage},
+    infrastructure::postgres::follow_orders,
+};
+
+/// Brings this service's side of each order to the order's own state.
+pub struct FollowOrders;
+
+#[async_trait]
+impl EventHandler for FollowOrders {
+    async fn handle(&self, tx: &mut PgConnection, events: &[CloudEvent]) -> Result<()> {
+        let targets = events.iter().map(target).collect::<Result<_>>()?;
+        follow_orders(tx, targets).await
+    }
+}
+
+fn target(event: &CloudEvent) -> Result<OrderTarget> {
+    let order: OrderData = event.data()?;
+    let mut wanted = BTreeMap::new();
+    for line in &order.lines {
+        let sku = Sku::parse(&line.sku).map_err(Error::internal)?;
+        *wanted.entry(sku).or_default() += line.quantity - line.cancelled_quantity;
+    }
+    Ok(OrderTarget {
+        order_id: order.order_id,
+        version: order.version,
+        stage: match order.status {
+            Status::Placed | Status::Confirmed => Stage::Live,
+            Status::Shipped | Status::Delivered => Stage::Left,
+            Status::Cancelled => Stage::Cancelled,
+        },
+        holds: order.holds,
+        wanted,
+    })
+}

@@ -1,0 +1,5 @@
+//! The outside: PostgreSQL, order-svc, RabbitMQ.
+
+pub mod consumers;
+pub mod order_svc;
+pub mod postgres;
