@@ -1,0 +1,76 @@
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse as _, Response},
+};
+use chassis::{
+    Problem, Result,
+    http::Path,
+    idempotency::{self, IdempotencyKey},
+};
+use sqlx::{PgConnection, PgPool, QueryBuilder};
+
+use super::{Job, JobRow, SELECT, refusal};
+use crate::http::operator::{NotOperator, Operator};
+
+/// Retry a job: one that was given up gets all its tries again, one that waits for its next try does not wait any longer.
+#[utoipa::path(
+    post,
+    path = "/v1/jobs/{id}/retry",
+    tag = "jobs",
+    security(("bearer" = [])),
+    params(
+        ("id" = String, Path, description = "The job's id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "With it, a repeated request takes effect once"),
+    ),
+    responses(
+        (status = 200, description = "The job, due now", body = Job),
+        NotOperator,
+        (status = 404, description = "No such job", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`job-state`: it runs, succeeded, or was not tried yet", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn retry_job(
+    Operator(caller): Operator,
+    State(pool): State<PgPool>,
+    Path(id): Path<String>,
+    key: Option<IdempotencyKey>,
+) -> Result<Response> {
+    let mut tx = pool.begin().await?;
+    if let Some(key) = &key {
+        let fingerprint = idempotency::fingerprint("retry-job", &id)?;
+        if let Some(answer) =
+            idempotency::claim::<Job>(&mut tx, caller.id, key, &fingerprint).await?
+        {
+            return Ok(([idempotency::REPLAYED], Json(answer)).into_response());
+        }
+    }
+    let job = retry(&mut tx, &id).await?;
+    if let Some(key) = &key {
+        idempotency::keep(&mut tx, caller.id, key, &job).await?;
+    }
+    tx.commit().await?;
+    tracing::info!(job.id = id, caller.id = %caller.id, "job retried by an operator");
+    Ok(Json(job).into_response())
+}
+
+async fn retry(conn: &mut PgConnection, id: &str) -> Result<Job> {
+    // Not while it runs: it would run twice at once.
+    let retried = sqlx::query(
+        "update apalis.jobs
+         set status = 'Pending', attempts = 0, run_at = now(),
+             lock_by = null, lock_at = null, done_at = null, last_result = null
+         where id = $1 and job_state(status, attempts, max_attempts) in ('retrying', 'failed')",
+    )
+    .bind(id)
+    .execute(&mut *conn)
+    .await?
+    .rows_affected();
+    if retried == 0 {
+        return Err(refusal(conn, id, "retried").await?);
+    }
+    let mut query = QueryBuilder::new(SELECT);
+    query.push("where id = ").push_bind(id);
+    let row: JobRow = query.build_query_as().fetch_one(conn).await?;
+    Ok(row.into())
+}

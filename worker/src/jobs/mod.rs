@@ -1,0 +1,104 @@
+//! The kinds of jobs, one file each.
+
+mod order_confirmation_mail;
+mod prune;
+mod watch_sweeper;
+
+use std::{sync::Arc, time::Duration};
+
+use chassis::{Service, grpc, health::Check};
+use proto::{
+    identity::v1::identity_service_client::IdentityServiceClient,
+    inventory::v1::inventory_service_client::InventoryServiceClient,
+    ops::v1::ops_service_client::OpsServiceClient,
+};
+use sqlx::PgPool;
+
+pub use self::{
+    order_confirmation_mail::{OrderConfirmation, OrderConfirmationMail},
+    prune::{Keep, Prune},
+    watch_sweeper::WatchSweeper,
+};
+use crate::{
+    Config, mail,
+    queue::{Job, Recurring, Timing, repeat, work},
+};
+
+/// The recurring jobs and their schedules, for the console.
+pub const RECURRING: &[(&str, &str)] = &[
+    (Prune::KIND, Prune::SCHEDULE),
+    (WatchSweeper::KIND, WatchSweeper::SCHEDULE),
+];
+
+/// Every kind of job, for the console.
+pub const KINDS: &[&str] = &[OrderConfirmationMail::KIND, Prune::KIND, WatchSweeper::KIND];
+
+/// Works on every kind of job until the service stops.
+///
+/// # Errors
+/// When an address or a mail setting is malformed.
+pub fn start(service: &Service, config: &Config, pool: &PgPool) -> anyhow::Result<()> {
+    let identity = grpc::channel(&config.identity_grpc_url)?;
+    let inventory = grpc::channel(&config.inventory_grpc_url)?;
+    let order = grpc::channel(&config.order_grpc_url)?;
+    let workers = Workers {
+        service,
+        pool,
+        timing: config.timing(),
+    };
+
+    workers.run(OrderConfirmationMail {
+        pool: pool.clone(),
+        users: IdentityServiceClient::new(identity.clone()),
+        from: config.mail.mail_from.clone(),
+        mailer: mail::mailer(&config.mail)?,
+    });
+    workers.run_at_ticks(Prune {
+        pool: pool.clone(),
+        services: vec![
+            ("order-svc", OpsServiceClient::new(order)),
+            ("inventory-svc", OpsServiceClient::new(inventory.clone())),
+            ("identity-svc", OpsServiceClient::new(identity)),
+        ],
+        keep: config.keep(),
+    });
+    workers.run_at_ticks(WatchSweeper {
+        inventory: InventoryServiceClient::new(inventory),
+        tolerance: Duration::from_secs(60),
+    });
+    Ok(())
+}
+
+struct Workers<'a> {
+    service: &'a Service,
+    pool: &'a PgPool,
+    timing: Timing,
+}
+
+impl Workers<'_> {
+    /// Works on the jobs of one kind.
+    fn run<J: Job>(&self, job: J) {
+        let (pool, timing, alive) = (self.pool.clone(), self.timing, self.check::<J>());
+        self.service.background(J::KIND, |stop| {
+            work(pool, timing, Arc::new(job), alive, stop)
+        });
+    }
+
+    /// The same, and enqueues one at each tick of its schedule.
+    fn run_at_ticks<J: Recurring>(&self, job: J) {
+        let (pool, timing, alive) = (self.pool.clone(), self.timing, self.check::<J>());
+        self.service.background(J::KIND, async move |stop| {
+            tokio::join!(
+                repeat::<J>(pool.clone(), stop.clone()),
+                work(pool, timing, Arc::new(job), alive, stop),
+            );
+        });
+    }
+
+    /// Ready only while somebody works on these jobs.
+    fn check<J: Job>(&self) -> Check {
+        self.service
+            .health()
+            .register(&format!("worker of {}", J::KIND))
+    }
+}

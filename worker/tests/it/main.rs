@@ -1,0 +1,14 @@
+//! The worker from outside: jobs on a database of its own per test, events over RabbitMQ, REST over HTTP.
+#![allow(clippy::unwrap_used)]
+
+mod console;
+mod errors;
+mod jobs;
+mod mails;
+mod orphans;
+mod outage;
+mod prune;
+mod support;
+mod sweeper;
+mod ticks;
+mod tries;
