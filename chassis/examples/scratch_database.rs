@@ -14,8 +14,12 @@ use sqlx::migrate::{MigrateDatabase as _, Migrator};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let url = arguments.next().context("the first argument is the database's address")?;
-    let migrations = arguments.next().context("the second argument is a directory of migrations")?;
+    let url = arguments
+        .next()
+        .context("the first argument is the database's address")?;
+    let migrations = arguments
+        .next()
+        .context("the second argument is a directory of migrations")?;
     if !url.contains("scratch") {
         anyhow::bail!("the database is dropped first, so `scratch` must be in its name");
     }

@@ -13,7 +13,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jw
 use moka::future::Cache;
 use proto::identity::v1::{CheckPermissionRequest, identity_service_client::IdentityServiceClient};
 use serde::{Deserialize, Serialize};
-use tokio::sync::RwLock;
+use tokio::sync::{Mutex, RwLock};
 use tonic::transport::Channel;
 use uuid::Uuid;
 
@@ -170,18 +170,16 @@ where
 struct RemoteKeys {
     url: String,
     client: reqwest::Client,
-    fetched: RwLock<Fetched>,
+    keys: RwLock<Keys>,
+    last_fetch: Mutex<Option<Instant>>,
 }
 
 #[derive(Default)]
-struct Fetched {
-    keys: Vec<(String, DecodingKey)>,
-    at: Option<Instant>,
-}
+struct Keys(Vec<(String, DecodingKey)>);
 
-impl Fetched {
+impl Keys {
     fn find(&self, kid: &str) -> Option<DecodingKey> {
-        let (_, key) = self.keys.iter().find(|(id, _)| id == kid)?;
+        let (_, key) = self.0.iter().find(|(id, _)| id == kid)?;
         Some(key.clone())
     }
 }
@@ -191,7 +189,8 @@ impl RemoteKeys {
         Ok(Self {
             url: format!("{}/.well-known/jwks.json", base.trim_end_matches('/')),
             client: reqwest::Client::builder().timeout(CALL_DEADLINE).build()?,
-            fetched: RwLock::default(),
+            keys: RwLock::default(),
+            last_fetch: Mutex::default(),
         })
     }
 
@@ -204,9 +203,7 @@ impl RemoteKeys {
         Ok(set
             .keys
             .iter()
-            .filter_map(|jwk| {
-                Some((jwk.common.key_id.clone()?, DecodingKey::from_jwk(jwk).ok()?))
-            })
+            .filter_map(|jwk| Some((jwk.common.key_id.clone()?, DecodingKey::from_jwk(jwk).ok()?)))
             .collect())
     }
 }
@@ -214,20 +211,33 @@ impl RemoteKeys {
 #[async_trait]
 impl KeySource for RemoteKeys {
     async fn key(&self, kid: &str) -> Result<Option<DecodingKey>> {
-        if let Some(key) = self.fetched.read().await.find(kid) {
+        if let Some(key) = self.keys.read().await.find(kid) {
             return Ok(Some(key));
         }
-        // The lock is held over the call on purpose: one fetch serves all who wait for it.
-        let mut fetched = self.fetched.write().await;
-        if let Some(key) = fetched.find(kid) {
+        // One fetch serves all who wait for it, and those whose keys are known do not wait.
+        let mut last = self.last_fetch.lock().await;
+        if let Some(key) = self.keys.read().await.find(kid) {
             return Ok(Some(key));
         }
-        if fetched.at.is_some_and(|at| at.elapsed() < REFETCH_INTERVAL) {
-            return Ok(None);
+        // Failed fetches count too: made-up key ids must not make us ask without end.
+        if last.is_some_and(|at| at.elapsed() < REFETCH_INTERVAL) {
+            return if self.keys.read().await.0.is_empty() {
+                Err(Error::unavailable(anyhow::anyhow!(
+                    "the keys of identity-svc are not known yet"
+                )))
+            } else {
+                Ok(None)
+            };
         }
-        fetched.keys = self.fetch().await?;
-        fetched.at = Some(Instant::now());
-        Ok(fetched.find(kid))
+        let fetched = self.fetch().await;
+        // Before the first success every request is waiting for the keys: ask again at once.
+        if fetched.is_ok() || !self.keys.read().await.0.is_empty() {
+            *last = Some(Instant::now());
+        }
+        let fetched = Keys(fetched?);
+        let key = fetched.find(kid);
+        *self.keys.write().await = fetched;
+        Ok(key)
     }
 }
 

@@ -59,7 +59,10 @@ pub fn from_env<C: clap::Parser>() -> anyhow::Result<C> {
         Err(error) => {
             let message = error.render().to_string();
             let reason = message.lines().next().unwrap_or_default();
-            bail!("bad configuration: {}", reason.trim_start_matches("error: "))
+            bail!(
+                "bad configuration: {}",
+                reason.trim_start_matches("error: ")
+            )
         }
     }
 }

@@ -151,10 +151,10 @@ pub struct FieldError {
     pub detail: String,
 }
 
-/// See the module's documentation.
-#[derive(thiserror::Error)]
-#[error("{kind}: {detail}")]
-pub struct Error {
+/// See the module's documentation. Boxed, because a `Result` is as large as its larger half.
+pub struct Error(Box<Inner>);
+
+struct Inner {
     code: Code,
     kind: Cow<'static, str>,
     detail: String,
@@ -162,14 +162,25 @@ pub struct Error {
     extensions: Map<String, Value>,
     retry_after: Option<Duration>,
     /// For the log only; it never leaves the process.
-    #[source]
     source: Option<anyhow::Error>,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.kind, self.0.detail)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")?;
-        if let Some(source) = &self.source {
+        if let Some(source) = &self.0.source {
             write!(f, ": {source:#}")?;
         }
         Ok(())
@@ -178,12 +189,8 @@ impl fmt::Debug for Error {
 
 impl Error {
     /// An error of the stable type `kind`, for example `insufficient-stock`. `detail` is for the caller to read.
-    pub fn new(
-        code: Code,
-        kind: impl Into<Cow<'static, str>>,
-        detail: impl Into<String>,
-    ) -> Self {
-        Self {
+    pub fn new(code: Code, kind: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
             code,
             kind: kind.into(),
             detail: detail.into(),
@@ -191,7 +198,17 @@ impl Error {
             extensions: Map::new(),
             retry_after: None,
             source: None,
-        }
+        }))
+    }
+
+    fn with_fields(mut self, fields: Vec<FieldError>) -> Self {
+        self.0.fields = fields;
+        self
+    }
+
+    fn with_source(mut self, source: impl Into<anyhow::Error>) -> Self {
+        self.0.source = Some(source.into());
+        self
     }
 
     pub fn bad_request(detail: impl Into<String>) -> Self {
@@ -229,81 +246,74 @@ impl Error {
     pub fn invalid(fields: Vec<FieldError>) -> Self {
         let names: Vec<&str> = fields.iter().map(|field| field.field.as_str()).collect();
         let detail = format!("not acceptable: {}", names.join(", "));
-        Self {
-            fields,
-            ..Self::new(Code::Invalid, "validation", detail)
-        }
+        Self::new(Code::Invalid, "validation", detail).with_fields(fields)
     }
 
     /// Something that we need is away; the caller may try again in a second.
     pub fn unavailable(source: impl Into<anyhow::Error>) -> Self {
-        Self {
-            source: Some(source.into()),
-            retry_after: Some(Duration::from_secs(1)),
-            ..Self::new(
-                Code::Unavailable,
-                "unavailable",
-                "a part of the system is away for a moment; try again",
-            )
-        }
+        Self::new(
+            Code::Unavailable,
+            "unavailable",
+            "a part of the system is away for a moment; try again",
+        )
+        .with_source(source)
+        .with_retry_after(Duration::from_secs(1))
     }
 
     /// Our fault. The source goes to the log, not to the caller.
     pub fn internal(source: impl Into<anyhow::Error>) -> Self {
-        Self {
-            source: Some(source.into()),
-            ..Self::new(
-                Code::Internal,
-                "internal",
-                "an error on our side; it was logged with this request's id",
-            )
-        }
+        Self::new(
+            Code::Internal,
+            "internal",
+            "an error on our side; it was logged with this request's id",
+        )
+        .with_source(source)
     }
 
     /// Adds a member to the problem document.
     #[must_use]
     pub fn with_extension(mut self, name: &str, value: Value) -> Self {
-        self.extensions.insert(name.to_owned(), value);
+        self.0.extensions.insert(name.to_owned(), value);
         self
     }
 
     /// Tells the caller when to try again.
     #[must_use]
     pub fn with_retry_after(mut self, after: Duration) -> Self {
-        self.retry_after = Some(after);
+        self.0.retry_after = Some(after);
         self
     }
 
     #[must_use]
     pub fn code(&self) -> Code {
-        self.code
+        self.0.code
     }
 
     /// The stable type, for example `insufficient-stock`.
     #[must_use]
     pub fn kind(&self) -> &str {
-        &self.kind
+        &self.0.kind
     }
 
     #[must_use]
     pub fn detail(&self) -> &str {
-        &self.detail
+        &self.0.detail
     }
 
     #[must_use]
     pub fn fields(&self) -> &[FieldError] {
-        &self.fields
+        &self.0.fields
     }
 
     /// Whether the same call may succeed later without anybody changing anything.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self.code, Code::Unavailable | Code::DeadlineExceeded)
+        matches!(self.0.code, Code::Unavailable | Code::DeadlineExceeded)
     }
 
     /// Logs an error of ours, once, where it leaves the service; the caller's own mistakes are no news.
     fn log(&self) {
-        match self.code {
+        match self.0.code {
             Code::Internal => tracing::error!(error = ?self, "request failed"),
             Code::Unavailable | Code::DeadlineExceeded => {
                 tracing::warn!(error = ?self, "request could not be served");
@@ -359,29 +369,32 @@ pub struct Problem {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         self.log();
-        let status = self.code.http();
+        let Inner {
+            code,
+            kind,
+            detail,
+            fields,
+            extensions,
+            retry_after,
+            source: _,
+        } = *self.0;
+        let status = code.http();
         let problem = Problem {
-            kind: format!("urn:problem-type:{}", self.kind),
+            kind: format!("urn:problem-type:{kind}"),
             title: status.canonical_reason().unwrap_or_default().to_owned(),
             status: status.as_u16(),
-            detail: self.detail,
+            detail,
             instance: format!("urn:request:{}", trace::request_id()),
-            errors: self.fields,
-            extensions: self.extensions,
+            errors: fields,
+            extensions,
         };
         let mut response = (status, axum::Json(problem)).into_response();
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static(PROBLEM_JSON),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         if status == StatusCode::UNAUTHORIZED {
-            headers.insert(
-                header::WWW_AUTHENTICATE,
-                HeaderValue::from_static("Bearer"),
-            );
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if let Some(after) = self.retry_after {
+        if let Some(after) = retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs()));
         }
         response
@@ -396,20 +409,28 @@ const HTTP_STATUS: &str = "@status";
 impl From<Error> for tonic::Status {
     fn from(error: Error) -> Self {
         error.log();
-        let mut metadata: HashMap<String, String> = error
-            .extensions
+        let Inner {
+            code,
+            kind,
+            detail,
+            fields,
+            extensions,
+            retry_after,
+            source: _,
+        } = *error.0;
+        let mut metadata: HashMap<String, String> = extensions
             .into_iter()
             .map(|(name, value)| (name, value.to_string()))
             .collect();
-        metadata.insert(HTTP_STATUS.to_owned(), error.code.http().as_u16().to_string());
-        let mut details = ErrorDetails::with_error_info(error.kind, DOMAIN, metadata);
-        for field in error.fields {
+        metadata.insert(HTTP_STATUS.to_owned(), code.http().as_u16().to_string());
+        let mut details = ErrorDetails::with_error_info(kind, DOMAIN, metadata);
+        for field in fields {
             details.add_bad_request_violation(field.field, field.detail);
         }
-        if error.retry_after.is_some() {
-            details.set_retry_info(error.retry_after);
+        if retry_after.is_some() {
+            details.set_retry_info(retry_after);
         }
-        Self::with_error_details(error.code.grpc(), error.detail, details)
+        Self::with_error_details(code.grpc(), detail, details)
     }
 }
 
@@ -445,7 +466,7 @@ impl From<tonic::Status> for Error {
                 })
                 .collect()
         });
-        Self {
+        Self(Box::new(Inner {
             code,
             kind: Cow::Owned(info.reason.clone()),
             detail: status.message().to_owned(),
@@ -453,7 +474,7 @@ impl From<tonic::Status> for Error {
             extensions,
             retry_after: details.retry_info().and_then(|retry| retry.retry_delay),
             source: None,
-        }
+        }))
     }
 }
 
@@ -464,24 +485,23 @@ mod tests {
     #[test]
     fn an_error_survives_the_way_through_grpc() {
         for code in Code::ALL {
-            let sent = Error {
-                fields: vec![FieldError {
-                    field: "lines[0].sku".to_owned(),
-                    detail: "unknown SKU".to_owned(),
-                }],
-                ..Error::new(code, "some-kind", "what to read")
-            }
-            .with_extension("items", serde_json::json!([{"sku": "A", "available": 3}]))
-            .with_retry_after(Duration::from_secs(2));
-            let expected = (sent.fields.clone(), sent.extensions.clone());
+            let field = FieldError {
+                field: "lines[0].sku".to_owned(),
+                detail: "unknown SKU".to_owned(),
+            };
+            let sent = Error::new(code, "some-kind", "what to read")
+                .with_fields(vec![field])
+                .with_extension("items", serde_json::json!([{"sku": "A", "available": 3}]))
+                .with_retry_after(Duration::from_secs(2));
+            let expected = (sent.0.fields.clone(), sent.0.extensions.clone());
 
             let received = Error::from(tonic::Status::from(sent));
 
             assert_eq!(received.code(), code);
             assert_eq!(received.kind(), "some-kind");
             assert_eq!(received.detail(), "what to read");
-            assert_eq!((received.fields, received.extensions), expected);
-            assert_eq!(received.retry_after, Some(Duration::from_secs(2)));
+            assert_eq!((received.0.fields, received.0.extensions), expected);
+            assert_eq!(received.0.retry_after, Some(Duration::from_secs(2)));
         }
     }
 

@@ -35,7 +35,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             .and_then(|value| {
                 json.end()
                     .map_err(|error| {
-                        serde_path_to_error::Error::new(serde_path_to_error::Track::new().path(), error)
+                        serde_path_to_error::Error::new(
+                            serde_path_to_error::Track::new().path(),
+                            error,
+                        )
                     })
                     .map(|()| value)
             })
@@ -101,9 +104,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
         <axum::extract::Path<T> as FromRequestParts<S>>::from_request_parts(parts, state)
             .await
             .map(|axum::extract::Path(path)| Self(path))
-            .map_err(|_: rejection::PathRejection| {
-                Error::not_found("nothing has this address")
-            })
+            .map_err(|_: rejection::PathRejection| Error::not_found("nothing has this address"))
     }
 }
 
@@ -126,7 +127,13 @@ impl<S: Sync> OptionalFromRequestParts<S> for IfMatch {
             .parse()
             .map(|version| Some(Self(version)))
             // RFC 9110, 13.1.1: a tag that matches nothing.
-            .map_err(|_| Error::new(Code::VersionMismatch, "version-mismatch", "no version has this entity tag"))
+            .map_err(|_| {
+                Error::new(
+                    Code::VersionMismatch,
+                    "version-mismatch",
+                    "no version has this entity tag",
+                )
+            })
     }
 }
 
@@ -135,7 +142,10 @@ impl<S: Sync> OptionalFromRequestParts<S> for IfMatch {
 pub fn etag(version: i64) -> (header::HeaderName, HeaderValue) {
     let tag = HeaderValue::from_str(&format!("\"{version}\""));
     // Digits and quotes are always valid in a header.
-    (header::ETAG, tag.unwrap_or(HeaderValue::from_static("\"0\"")))
+    (
+        header::ETAG,
+        tag.unwrap_or(HeaderValue::from_static("\"0\"")),
+    )
 }
 
 /// `?limit=` and `?after=` of a list.
@@ -234,6 +244,24 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
         .then_some(token.trim())
 }
 
+/// Adds the security scheme `bearer` to a service's document.
+#[derive(Debug)]
+pub struct BearerToken;
+
+impl utoipa::Modify for BearerToken {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .build();
+        openapi
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,7 +270,10 @@ mod tests {
     fn a_page_knows_whether_there_is_another() {
         let full = List::page(vec![1, 2, 3], 2, |item| *item).unwrap();
         assert_eq!(full.items, [1, 2]);
-        let page = Page { limit: 2, after: full.next };
+        let page = Page {
+            limit: 2,
+            after: full.next,
+        };
         assert_eq!(page.after::<i32>().unwrap(), Some(2));
 
         let last = List::page(vec![1, 2], 2, |item| *item).unwrap();
@@ -251,7 +282,10 @@ mod tests {
 
     #[test]
     fn a_cursor_of_another_make_is_refused() {
-        let page = Page { limit: 2, after: Some("x!".to_owned()) };
+        let page = Page {
+            limit: 2,
+            after: Some("x!".to_owned()),
+        };
         assert_eq!(page.after::<i32>().unwrap_err().fields()[0].field, "after");
     }
 }

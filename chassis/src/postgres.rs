@@ -51,8 +51,14 @@ pub async fn migrate(pool: &PgPool, service: &Migrator) -> anyhow::Result<()> {
     let mut chassis = Migrator::with_migrations(CHASSIS.iter().cloned().collect());
     // Its numbers are not the service's.
     chassis.dangerous_set_table_name("_chassis_migrations");
-    chassis.run(pool).await.context("migrating the chassis' tables")?;
-    service.run(pool).await.context("migrating the service's tables")
+    chassis
+        .run(pool)
+        .await
+        .context("migrating the chassis' tables")?;
+    service
+        .run(pool)
+        .await
+        .context("migrating the service's tables")
 }
 
 /// Makes the database that `url` names if the server has none of that name. For one machine; elsewhere the operator
@@ -62,12 +68,16 @@ pub async fn migrate(pool: &PgPool, service: &Migrator) -> anyhow::Result<()> {
 /// When the server is away or the role may not create databases.
 pub async fn create_database_if_missing(url: &Secret) -> anyhow::Result<()> {
     let options = options(url)?;
-    let name = options.get_database().context("the database's address names no database")?.to_owned();
+    let name = options
+        .get_database()
+        .context("the database's address names no database")?
+        .to_owned();
     let mut server = options.database("postgres").connect().await?;
-    let exists: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
-        .bind(&name)
-        .fetch_one(&mut server)
-        .await?;
+    let exists: bool =
+        sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+            .bind(&name)
+            .fetch_one(&mut server)
+            .await?;
     if !exists {
         let quoted = format!("create database \"{}\"", name.replace('"', "\"\""));
         match server.execute(sqlx::AssertSqlSafe(quoted)).await {

@@ -1,6 +1,11 @@
 //! How requests enter: each runs in a task of its own, with a trace context and a log span.
 
-use std::{net::SocketAddr, panic, sync::OnceLock, time::{Duration, Instant}};
+use std::{
+    net::SocketAddr,
+    panic,
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Router,
@@ -47,19 +52,29 @@ enum Protocol {
 
 /// Routes with request contexts, `/metrics`, and problem documents for what is not routed.
 pub(crate) fn http_router(service: &'static str, router: Router) -> Router {
-    let scope = Scope { service, protocol: Protocol::Http };
+    let scope = Scope {
+        service,
+        protocol: Protocol::Http,
+    };
     router
         .route("/metrics", get(metrics))
         .fallback(async || Error::not_found("nothing has this address"))
         .method_not_allowed_fallback(async || {
-            Error::new(Code::MethodNotAllowed, "method-not-allowed", "this address does not take this method")
+            Error::new(
+                Code::MethodNotAllowed,
+                "method-not-allowed",
+                "this address does not take this method",
+            )
         })
         .layer(middleware::from_fn_with_state(scope, in_context))
 }
 
 /// Routes with request contexts.
 pub(crate) fn grpc_routes(service: &'static str, routes: Routes) -> Routes {
-    let scope = Scope { service, protocol: Protocol::Grpc };
+    let scope = Scope {
+        service,
+        protocol: Protocol::Grpc,
+    };
     Routes::from(
         routes
             .into_axum_router()
@@ -95,8 +110,11 @@ async fn in_context(State(scope): State<Scope>, request: Request, next: Next) ->
     let mut response = match task.await {
         Ok(response) => response,
         Err(error) => {
-            let reason = error.try_into_panic().map_or_else(|_| "cancelled".to_owned(), panic_text);
-            let error = span.in_scope(|| Error::internal(anyhow::anyhow!("a handler panicked: {reason}")));
+            let reason = error
+                .try_into_panic()
+                .map_or_else(|_| "cancelled".to_owned(), panic_text);
+            let error =
+                span.in_scope(|| Error::internal(anyhow::anyhow!("a handler panicked: {reason}")));
             match scope.protocol {
                 Protocol::Http => span.in_scope(|| error.into_response()),
                 Protocol::Grpc => span.in_scope(|| tonic::Status::from(error).into_http()),
@@ -129,7 +147,12 @@ fn panic_text(payload: Box<dyn std::any::Any + Send>) -> String {
 }
 
 /// Accepts connections until `stop`, then lets requests in flight end within `drain`.
-pub(crate) async fn serve_http(listener: TcpListener, router: Router, stop: CancellationToken, drain: Duration) {
+pub(crate) async fn serve_http(
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+    drain: Duration,
+) {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -153,7 +176,9 @@ pub(crate) async fn serve_http(listener: TcpListener, router: Router, stop: Canc
         let _ = stream.set_nodelay(true);
         let router = router.clone();
         let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
-            request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer));
+            request
+                .extensions_mut()
+                .insert(ConnectInfo::<SocketAddr>(peer));
             router.clone().oneshot(request.map(Body::new))
         });
         let connection = builder
@@ -180,17 +205,27 @@ struct HealthReport {
 /// `/health/live` and `/health/ready`.
 pub(crate) fn health_routes(health: &Health) -> Router {
     Router::new()
-        .route("/health/live", get(async || axum::Json(serde_json::json!({"status": "up"}))))
+        .route(
+            "/health/live",
+            get(async || axum::Json(serde_json::json!({"status": "up"}))),
+        )
         .route(
             "/health/ready",
             get(async |State(health): State<Health>| {
                 let checks = health.report();
                 let ready = checks.values().all(|holds| *holds);
-                let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+                let status = if ready {
+                    StatusCode::OK
+                } else {
+                    StatusCode::SERVICE_UNAVAILABLE
+                };
                 let word = |holds| if holds { "up" } else { "down" };
                 let report = HealthReport {
                     status: word(ready),
-                    checks: checks.into_iter().map(|(name, holds)| (name, word(holds))).collect(),
+                    checks: checks
+                        .into_iter()
+                        .map(|(name, holds)| (name, word(holds)))
+                        .collect(),
                 };
                 (status, axum::Json(report))
             }),

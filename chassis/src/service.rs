@@ -43,7 +43,9 @@ impl Tasks {
     async fn end(&self, patience: Duration) -> bool {
         self.stop.cancel();
         self.tracker.close();
-        tokio::time::timeout(patience, self.tracker.wait()).await.is_ok()
+        tokio::time::timeout(patience, self.tracker.wait())
+            .await
+            .is_ok()
     }
 }
 
@@ -180,7 +182,11 @@ impl Service {
                 if !stop.is_cancelled() {
                     // Not ready any more: whoever runs us restarts us.
                     alive.set(false);
-                    tracing::error!(task = name, panicked = ended.is_err(), "a background task ended");
+                    tracing::error!(
+                        task = name,
+                        panicked = ended.is_err(),
+                        "a background task ended"
+                    );
                 }
             }
             .instrument(span),
@@ -194,7 +200,13 @@ impl Service {
     }
 
     /// Feeds a queue to its handler.
-    pub fn consume(&self, queue: Queue, pool: PgPool, bus: Arc<Bus>, handler: Arc<dyn EventHandler>) {
+    pub fn consume(
+        &self,
+        queue: Queue,
+        pool: PgPool,
+        bus: Arc<Bus>,
+        handler: Arc<dyn EventHandler>,
+    ) {
         let check = self.health.register(&format!("consumer {}", queue.name));
         self.background(queue.name, async move |stop| {
             consumer::run(queue, pool, bus, handler, check, stop).await;
@@ -230,7 +242,12 @@ impl Service {
         if drained && ended {
             tracing::info!(service = self.name, "stopped");
         } else {
-            tracing::warn!(service = self.name, drained, ended, "stopped, but not all had ended");
+            tracing::warn!(
+                service = self.name,
+                drained,
+                ended,
+                "stopped, but not all had ended"
+            );
         }
     }
 }
@@ -306,5 +323,7 @@ where
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?)
 }

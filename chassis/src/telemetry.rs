@@ -70,7 +70,10 @@ pub fn init() {
 
 /// Sends what was logged at ERROR to the bus until `stop`. While the bus is away it waits; requests never do.
 pub(crate) async fn forward_errors(bus: Arc<Bus>, stop: CancellationToken) {
-    let Some(errors) = ERRORS.get() else { return };
+    // Without `init` nothing is collected, and a background task that ends counts as a fault.
+    let Some(errors) = ERRORS.get() else {
+        return stop.cancelled().await;
+    };
     // All services of one process share the queue; whoever holds the lock serves it.
     let mut receiver = tokio::select! {
         receiver = errors.receiver.lock() => receiver,
@@ -83,9 +86,14 @@ pub(crate) async fn forward_errors(bus: Arc<Bus>, stop: CancellationToken) {
         };
         let source = format!("/{}", logged.error.service);
         let subject = logged.error.service.clone();
-        let Ok(event) =
-            CloudEvent::new(&source, ERROR_LOGGED, subject, None, logged.at, &logged.error)
-        else {
+        let Ok(event) = CloudEvent::new(
+            &source,
+            ERROR_LOGGED,
+            subject,
+            None,
+            logged.at,
+            &logged.error,
+        ) else {
             continue;
         };
         while let Err(error) = bus.publish(&event).await {
@@ -108,7 +116,12 @@ impl<S> Layer<S> for ErrorLayer
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    fn on_new_span(&self, attributes: &span::Attributes<'_>, id: &span::Id, context: Context<'_, S>) {
+    fn on_new_span(
+        &self,
+        attributes: &span::Attributes<'_>,
+        id: &span::Id,
+        context: Context<'_, S>,
+    ) {
         let mut fields = Fields::default();
         attributes.record(&mut fields);
         if let (Some(name), Some(span)) = (fields.0.remove("service"), context.span(id)) {
@@ -141,7 +154,14 @@ where
             trace_id: TraceContext::current().map(|context| context.trace_id()),
             fields: fields.0,
         };
-        if self.0.try_send(Logged { at: Utc::now(), error }).is_err() {
+        if self
+            .0
+            .try_send(Logged {
+                at: Utc::now(),
+                error,
+            })
+            .is_err()
+        {
             metrics::counter!("errors_not_reported_total").increment(1);
         }
     }

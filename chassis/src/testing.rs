@@ -3,8 +3,15 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgPool, migrate::Migrator, postgres::PgConnectOptions};
-use tokio::{net::{TcpListener, TcpStream}, sync::watch, task::JoinHandle};
+use sqlx::{
+    ConnectOptions as _, Connection as _, Executor as _, PgPool, migrate::Migrator,
+    postgres::PgConnectOptions,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinHandle,
+};
 use uuid::Uuid;
 
 use crate::{config::Secret, postgres};
@@ -51,7 +58,9 @@ pub struct TestDatabase {
 /// When there is no PostgreSQL to be had.
 pub async fn database(migrator: &Migrator) -> TestDatabase {
     let database = empty_database().await;
-    postgres::migrate(&database.pool, migrator).await.expect("migrations");
+    postgres::migrate(&database.pool, migrator)
+        .await
+        .expect("migrations");
     database
 }
 
@@ -62,7 +71,10 @@ pub async fn database(migrator: &Migrator) -> TestDatabase {
 pub async fn empty_database() -> TestDatabase {
     let name = format!("test_{}", Uuid::now_v7().simple());
     let options: PgConnectOptions = postgres_url().parse().expect("a PostgreSQL address");
-    let mut server = options.connect().await.expect("PostgreSQL for tests (see `make services`)");
+    let mut server = options
+        .connect()
+        .await
+        .expect("PostgreSQL for tests (see `make services`)");
     server
         .execute(sqlx::AssertSqlSafe(format!("create database {name}")))
         .await
@@ -78,12 +90,16 @@ impl Drop for TestDatabase {
         let name = self.name.clone();
         // Its own thread and runtime: the test's runtime may be ending.
         let dropped = std::thread::spawn(move || -> anyhow::Result<()> {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
             runtime.block_on(async {
                 let options: PgConnectOptions = postgres_url().parse()?;
                 let mut server = options.connect().await?;
                 server
-                    .execute(sqlx::AssertSqlSafe(format!("drop database if exists {name} with (force)")))
+                    .execute(sqlx::AssertSqlSafe(format!(
+                        "drop database if exists {name} with (force)"
+                    )))
                     .await
                     .context("dropping a test's database")?;
                 Ok(())
@@ -129,7 +145,11 @@ impl TcpProxy {
                 tokio::spawn(pass(client, target.clone(), watching.clone()));
             }
         });
-        Self { addr, state, accepting }
+        Self {
+            addr,
+            state,
+            accepting,
+        }
     }
 
     #[must_use]
@@ -159,7 +179,9 @@ async fn pass(client: TcpStream, target: Arc<str>, mut state: watch::Receiver<Li
     if *state.borrow() == Line::Cut {
         return;
     }
-    let Ok(server) = TcpStream::connect(target.as_ref()).await else { return };
+    let Ok(server) = TcpStream::connect(target.as_ref()).await else {
+        return;
+    };
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     let line = state.clone();

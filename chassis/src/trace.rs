@@ -99,13 +99,13 @@ impl TraceContext {
 /// The id of the request at hand; a new one outside of a request.
 #[must_use]
 pub fn request_id() -> String {
-    TraceContext::current()
-        .map_or_else(|| Uuid::now_v7().to_string(), |context| context.request_id)
+    TraceContext::current().map_or_else(|| Uuid::now_v7().to_string(), |context| context.request_id)
 }
 
 fn parse(traceparent: &str) -> Option<([u8; 16], bool)> {
     let mut parts = traceparent.split('-');
-    let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let (version, trace, span, flags) =
+        (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let well_formed = version.len() == 2
         && version != "ff"
         && (version != "00" || parts.next().is_none())

@@ -1,1 +1,93 @@
+//! order-svc: orders, and the decisions by which holds become theirs (CQRS and Clean Architecture).
+//!
+//! `domain` knows nothing but itself; `application` lists the use cases in [`application::App`] and names what they
+//! need as ports; `infrastructure` implements the ports; `api` takes calls in. Commands change the write model;
+//! queries look at the read models, which `infrastructure::projections` feed from events.
 
+pub mod api;
+pub mod application;
+mod config;
+pub mod domain;
+pub mod infrastructure;
+
+use std::sync::Arc;
+
+use application::{App, Ports};
+use chassis::{Service, amqp::Bus, auth::Auth, grpc, ops::Ops, postgres};
+pub use config::Config;
+use infrastructure::{
+    consumers::ConfirmOrders,
+    inventory_svc::InventorySvc,
+    postgres::{PgDecisions, PgOrderViews, PgOrders},
+    projections::ProjectOrders,
+};
+use proto::topology;
+use sqlx::PgPool;
+
+/// The tables of this service.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// Brings the database up to date.
+///
+/// # Errors
+/// When a migration fails.
+pub async fn migrate(config: Config) -> anyhow::Result<()> {
+    let pool = postgres::connect(&config.database_url, 1).await?;
+    postgres::migrate(&pool, &MIGRATOR).await
+}
+
+/// Starts the service; it runs until it is stopped.
+///
+/// # Errors
+/// When the configuration does not work: an address in use, a database that refuses.
+pub async fn start(config: Config) -> anyhow::Result<Service> {
+    let service = Service::new("order-svc");
+    let pool = postgres::connect(&config.database_url, config.database_pool).await?;
+    postgres::migrate(&pool, &MIGRATOR).await?;
+    let bus = Bus::new(&config.amqp, service.name());
+    let auth = Auth::remote(&config.identity_http_url, &config.identity_grpc_url)?;
+    let app = Arc::new(app(&pool, &config)?);
+
+    service.relay(pool.clone(), bus.clone());
+    service.consume(
+        topology::ORDER_VIEWS,
+        pool.clone(),
+        bus.clone(),
+        Arc::new(ProjectOrders),
+    );
+    service.consume(
+        topology::ORDER_STOCK,
+        pool.clone(),
+        bus,
+        Arc::new(ConfirmOrders),
+    );
+    service
+        .serve_grpc(
+            config.grpc_addr,
+            api::grpc::routes(app.clone()).add_service(Ops::server(pool)),
+        )
+        .await?;
+    let (router, openapi) = api::http::router(app, auth);
+    service
+        .serve_http(config.http_addr, router, openapi)
+        .await?;
+    Ok(service)
+}
+
+/// The REST interface's document.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    api::http::openapi()
+}
+
+fn app(pool: &PgPool, config: &Config) -> anyhow::Result<App> {
+    let ports = Ports {
+        orders: Arc::new(PgOrders::new(pool.clone())),
+        decisions: Arc::new(PgDecisions::new(pool.clone())),
+        inventory: Arc::new(InventorySvc::new(grpc::channel(
+            &config.inventory_grpc_url,
+        )?)),
+        views: Arc::new(PgOrderViews::new(pool.clone())),
+    };
+    Ok(App::new(ports, config.hold_ttl()))
+}

@@ -6,11 +6,8 @@ mod stock;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use chassis::auth::Auth;
-use utoipa::{
-    Modify, OpenApi,
-    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
-};
+use chassis::{auth::Auth, http::BearerToken};
+use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::application::App;
@@ -48,21 +45,6 @@ impl FromRef<State> for Arc<App> {
     )
 )]
 struct Document;
-
-struct BearerToken;
-
-impl Modify for BearerToken {
-    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        let scheme = HttpBuilder::new()
-            .scheme(HttpAuthScheme::Bearer)
-            .bearer_format("JWT")
-            .build();
-        openapi
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("bearer", SecurityScheme::Http(scheme));
-    }
-}
 
 fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::with_openapi(Document::openapi())

@@ -1,0 +1,60 @@
+//! The REST interface.
+
+mod orders;
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use chassis::{auth::Auth, http::BearerToken};
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::application::App;
+
+/// Seeing and changing everybody's orders.
+const ORDERS_MANAGE: &str = "orders:manage";
+
+#[derive(Clone)]
+struct State {
+    app: Arc<App>,
+    auth: Auth,
+}
+
+impl FromRef<State> for Auth {
+    fn from_ref(state: &State) -> Self {
+        state.auth.clone()
+    }
+}
+
+impl FromRef<State> for Arc<App> {
+    fn from_ref(state: &State) -> Self {
+        state.app.clone()
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "order-svc", description = "Orders"),
+    modifiers(&BearerToken),
+    tags((name = "orders", description = "Placing, seeing and cancelling orders"))
+)]
+struct Document;
+
+fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(orders::list, orders::create))
+        .routes(routes!(orders::get))
+        .routes(routes!(orders::cancel))
+}
+
+/// The routes and their document.
+pub fn router(app: Arc<App>, auth: Auth) -> (axum::Router, utoipa::openapi::OpenApi) {
+    let (router, openapi) = routes().split_for_parts();
+    (router.with_state(State { app, auth }), openapi)
+}
+
+/// The document alone.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes().split_for_parts().1
+}

@@ -1,0 +1,234 @@
+use std::sync::Arc;
+
+use axum::{extract::State, response::IntoResponse};
+use chassis::{
+    Code, Error, Problem, Result,
+    auth::Caller,
+    http::{IfMatch, Json, List, Page, Path, Query, etag},
+    idempotency::IdempotencyKey,
+};
+use chrono::{DateTime, Utc};
+use http::{StatusCode, header::LOCATION};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::ORDERS_MANAGE;
+use crate::{
+    application::{
+        App, OrderView,
+        commands::{CancelOrder, CreateOrder},
+        queries::{GetOrder, ListOrders},
+    },
+    domain::{Basket, BasketLine, Incentive, Reason, Status},
+};
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewOrder {
+    /// 1 to 2,000; lines of one SKU are summed.
+    lines: Vec<NewLine>,
+    incentive: Option<NewIncentive>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewOrderLine)]
+pub(super) struct NewLine {
+    #[schema(example = "85123A-255")]
+    sku: String,
+    /// Pieces, 1 to 1,000,000.
+    #[schema(example = 6)]
+    quantity: i64,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewIncentive {
+    discount_code: Option<String>,
+    redeem_points: Option<i64>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Cancellation {
+    /// At most 500 characters.
+    #[schema(example = "changed my mind")]
+    reason: Option<String>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Which {
+    /// placed, confirmed, shipped, delivered or cancelled.
+    status: Option<String>,
+    /// Placed at or after.
+    from: Option<DateTime<Utc>>,
+    /// Placed before.
+    to: Option<DateTime<Utc>>,
+}
+
+/// Place an order
+///
+/// Holds the stock and commits the order, or does nothing. Send the same key again after an error or a lost answer:
+/// the order is placed once, and the answer of a retry carries `Idempotency-Replayed: true`.
+#[utoipa::path(post, path = "/v1/orders", tag = "orders", request_body = NewOrder, security(("bearer" = [])),
+    params(("Idempotency-Key" = String, Header, description = "Yours to choose: 1 to 255 printable ASCII characters")),
+    responses(
+        (status = 201, description = "Placed", body = OrderView),
+        (status = 400, description = "No idempotency key, or not JSON", body = Problem),
+        (status = 401, description = "Not signed in", body = Problem),
+        (status = 409, description = "`insufficient-stock`: `items` names each SKU with what is available", body = Problem),
+        (status = 422, description = "A field is not acceptable, or the key came with another request", body = Problem),
+        (status = 503, description = "Try again with the same key", body = Problem)))]
+pub(super) async fn create(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    key: IdempotencyKey,
+    Json(body): Json<NewOrder>,
+) -> Result<impl IntoResponse> {
+    let lines = body
+        .lines
+        .into_iter()
+        .map(|line| BasketLine {
+            sku: line.sku,
+            quantity: line.quantity,
+        })
+        .collect();
+    let incentive = body.incentive.map(|incentive| Incentive {
+        discount_code: incentive.discount_code,
+        redeem_points: incentive.redeem_points,
+    });
+    let command = CreateOrder {
+        customer_id: caller.id,
+        key,
+        basket: Basket::new(lines, incentive)?,
+    };
+    let answer = app.commands.create_order.handle(command).await?;
+    Ok(answer.map(|order| {
+        let location = [(LOCATION, format!("/v1/orders/{}", order.id))];
+        (
+            StatusCode::CREATED,
+            [etag(order.version)],
+            location,
+            Json(order),
+        )
+    }))
+}
+
+/// List orders
+///
+/// Newest first: your own; with `orders:manage`, everybody's.
+#[utoipa::path(get, path = "/v1/orders", tag = "orders", params(Which, Page), security(("bearer" = [])),
+    responses(
+        (status = 200, description = "A page of orders", body = List<OrderView>),
+        (status = 401, description = "Not signed in", body = Problem),
+        (status = 422, description = "A parameter is not acceptable", body = Problem)))]
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Query(which): Query<Which>,
+    Query(page): Query<Page>,
+) -> Result<Json<List<OrderView>>> {
+    let status = which
+        .status
+        .map(|status| {
+            Status::parse(&status).ok_or_else(|| {
+                Error::invalid_field(
+                    "status",
+                    "placed, confirmed, shipped, delivered or cancelled",
+                )
+            })
+        })
+        .transpose()?;
+    let owner = (!caller.may(ORDERS_MANAGE).await?).then_some(caller.id);
+    let query = ListOrders {
+        owner,
+        status,
+        from: which.from,
+        to: which.to,
+        page,
+    };
+    Ok(Json(app.queries.list_orders.handle(query).await?))
+}
+
+/// Get an order
+///
+/// Your own; with `orders:manage`, anybody's. Right after a change the answer waits until it shows it.
+#[utoipa::path(get, path = "/v1/orders/{id}", tag = "orders", params(("id" = Uuid, Path)), security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The order", body = OrderView),
+        (status = 401, description = "Not signed in", body = Problem),
+        (status = 404, description = "No order of yours has this id", body = Problem)))]
+pub(super) async fn get(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(order_id): Path<Uuid>,
+) -> Result<impl IntoResponse> {
+    let own = GetOrder {
+        order_id,
+        owner: Some(caller.id),
+    };
+    let order = match app.queries.get_order.handle(own).await {
+        // Only who asks for another's order costs the question whether they may.
+        Err(error) if error.code() == Code::NotFound && caller.may(ORDERS_MANAGE).await? => {
+            app.queries
+                .get_order
+                .handle(GetOrder {
+                    order_id,
+                    owner: None,
+                })
+                .await?
+        }
+        order => order?,
+    };
+    Ok(([etag(order.version)], Json(order)))
+}
+
+/// Cancel an order
+///
+/// The whole of it, before it is shipped. Again: the same answer, and nothing happens.
+#[utoipa::path(post, path = "/v1/orders/{id}/cancel", tag = "orders", request_body = Cancellation,
+    params(("id" = Uuid, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` that you saw")),
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "Cancelled", body = OrderView),
+        (status = 401, description = "Not signed in", body = Problem),
+        (status = 404, description = "No order of yours has this id", body = Problem),
+        (status = 409, description = "`illegal-transition`: the goods have left", body = Problem),
+        (status = 412, description = "The order has changed since", body = Problem),
+        (status = 422, description = "A field is not acceptable", body = Problem)))]
+pub(super) async fn cancel(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(order_id): Path<Uuid>,
+    expected: Option<IfMatch>,
+    Json(body): Json<Cancellation>,
+) -> Result<impl IntoResponse> {
+    let reason = body
+        .reason
+        .as_deref()
+        .map(|text| {
+            Reason::parse(text).ok_or_else(|| Error::invalid_field("reason", "1 to 500 characters"))
+        })
+        .transpose()?;
+    let expected_version = expected.map(|IfMatch(version)| version);
+    let own = CancelOrder {
+        order_id,
+        reason,
+        owner: Some(caller.id),
+        expected_version,
+    };
+    let any = CancelOrder {
+        owner: None,
+        reason: own.reason.clone(),
+        ..own
+    };
+    let order = match app.commands.cancel_order.handle(own).await {
+        Err(error) if error.code() == Code::NotFound && caller.may(ORDERS_MANAGE).await? => {
+            app.commands.cancel_order.handle(any).await?
+        }
+        order => order?,
+    };
+    Ok(([etag(order.version)], Json(order)))
+}

@@ -1,0 +1,4 @@
+//! How calls come in.
+
+pub mod grpc;
+pub mod http;

@@ -1,0 +1,9 @@
+//! What changes something: one file each.
+
+mod cancel_order;
+mod create_order;
+mod decide_holds;
+
+pub use cancel_order::{CancelOrder, CancelOrderHandler};
+pub use create_order::{CreateOrder, CreateOrderHandler};
+pub use decide_holds::{DecideHolds, DecideHoldsHandler};

@@ -1,0 +1,33 @@
+//! The domain's errors, as callers see them.
+
+use chassis::{Code, Error};
+use serde_json::json;
+
+use crate::domain::{IllegalTransition, InvalidBasket};
+
+impl From<InvalidBasket> for Error {
+    fn from(invalid: InvalidBasket) -> Self {
+        Self::invalid_field(invalid.field(), invalid.to_string())
+    }
+}
+
+impl From<IllegalTransition> for Error {
+    fn from(illegal: IllegalTransition) -> Self {
+        Self::new(Code::Conflict, "illegal-transition", illegal.to_string())
+            .with_extension("order_status", json!(illegal.from.as_str()))
+    }
+}
+
+/// No such order, or none that the caller may know of.
+pub(super) fn unknown_order() -> Error {
+    Error::not_found("no order of yours has this id")
+}
+
+/// The caller saw another version.
+pub(super) fn stale(version: i64) -> Error {
+    Error::new(
+        Code::VersionMismatch,
+        "version-mismatch",
+        format!("the order is at version {version} now; read it again"),
+    )
+}

@@ -1,0 +1,72 @@
+//! The use cases. [`App`] is their table of contents.
+
+pub mod commands;
+mod errors;
+mod freshness;
+pub mod ports;
+pub mod queries;
+mod view;
+
+use std::{sync::Arc, time::Duration};
+
+use commands::{CancelOrderHandler, CreateOrderHandler, DecideHoldsHandler};
+use freshness::Freshness;
+use ports::{Decisions, Inventory, OrderViews, Orders};
+use queries::{GetOrderHandler, ListOrdersHandler};
+pub use view::{IncentiveView, LineView, OrderView};
+
+/// Everything that this service does.
+pub struct App {
+    pub commands: Commands,
+    pub queries: Queries,
+}
+
+pub struct Commands {
+    pub create_order: CreateOrderHandler,
+    pub cancel_order: CancelOrderHandler,
+    pub decide_holds: DecideHoldsHandler,
+}
+
+pub struct Queries {
+    pub get_order: GetOrderHandler,
+    pub list_orders: ListOrdersHandler,
+}
+
+/// The outside, as the use cases see it.
+pub struct Ports {
+    pub orders: Arc<dyn Orders>,
+    pub decisions: Arc<dyn Decisions>,
+    pub inventory: Arc<dyn Inventory>,
+    pub views: Arc<dyn OrderViews>,
+}
+
+impl App {
+    /// `hold_ttl` is how long stock may be held for an order that is not placed yet.
+    #[must_use]
+    pub fn new(ports: Ports, hold_ttl: Duration) -> Self {
+        let Ports {
+            orders,
+            decisions,
+            inventory,
+            views,
+        } = ports;
+        let freshness = Freshness::default();
+        Self {
+            commands: Commands {
+                create_order: CreateOrderHandler::new(
+                    orders.clone(),
+                    decisions.clone(),
+                    inventory,
+                    freshness.clone(),
+                    hold_ttl,
+                ),
+                cancel_order: CancelOrderHandler::new(orders, freshness.clone()),
+                decide_holds: DecideHoldsHandler::new(decisions),
+            },
+            queries: Queries {
+                get_order: GetOrderHandler::new(views.clone(), freshness.clone()),
+                list_orders: ListOrdersHandler::new(views, freshness),
+            },
+        }
+    }
+}

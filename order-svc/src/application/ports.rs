@@ -1,0 +1,120 @@
+//! What the use cases need from outside.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chassis::Result;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::OrderView;
+use crate::domain::{Basket, Order, OrderEvent, Pricing, Status};
+
+/// The orders, to change them. Every write puts rows, version check and event into one transaction.
+#[async_trait]
+pub trait Orders: Send + Sync {
+    /// Whether the order is there already, and if not, which hold it takes next.
+    async fn look_up(&self, id: Uuid) -> Result<LookUp>;
+    /// Commits the order with its hold; one of its kind wins.
+    async fn place(&self, placement: &Placement<'_>) -> Result<Placed>;
+    async fn load(&self, id: Uuid) -> Result<Option<Order>>;
+    /// Writes a changed order over the version before it; false if another change came first.
+    async fn save(&self, order: &Order, event: &OrderEvent) -> Result<bool>;
+}
+
+pub enum LookUp {
+    /// Another request placed it.
+    Found {
+        fingerprint: Vec<u8>,
+        response: Box<OrderView>,
+    },
+    /// It takes this hold.
+    Free { hold_no: i32 },
+}
+
+/// A new order, and what to keep for a retry.
+pub struct Placement<'a> {
+    pub order: &'a Order,
+    pub event: &'a OrderEvent,
+    pub hold_no: i32,
+    pub fingerprint: &'a [u8],
+    /// The answer that this request and each retry gets.
+    pub response: &'a OrderView,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placed {
+    Committed,
+    /// A twin request committed the hold first.
+    ByTwin,
+    /// The hold was given back meanwhile: take the next.
+    HoldClosed,
+}
+
+/// Which hold belongs to which order.
+#[async_trait]
+pub trait Decisions: Send + Sync {
+    /// Closes what no order has committed, and answers for each hold, in their order; None where an insert is in
+    /// flight that did not end in time.
+    async fn close_uncommitted(&self, holds: &[HoldRef]) -> Result<Vec<Option<Decision>>>;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HoldRef {
+    pub order_id: Uuid,
+    pub hold_no: i32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Committed by an order that lives.
+    Live,
+    /// Committed by an order that was cancelled since.
+    Cancelled,
+    /// Belongs to no order, and never will.
+    Closed,
+}
+
+/// inventory-svc.
+#[async_trait]
+pub trait Inventory: Send + Sync {
+    /// Holds the whole basket, or nothing.
+    async fn reserve(
+        &self,
+        hold: HoldRef,
+        customer_id: Uuid,
+        basket: &Basket,
+        ttl: Duration,
+    ) -> Result<Reserved>;
+}
+
+pub enum Reserved {
+    Held(Pricing),
+    /// This hold was given back: take the next.
+    Closed,
+    /// This hold was taken with another basket.
+    OtherBasket,
+}
+
+/// The orders, to look at.
+#[async_trait]
+pub trait OrderViews: Send + Sync {
+    async fn order(&self, id: Uuid, owner: Option<Uuid>) -> Result<Option<OrderView>>;
+    /// Newest first.
+    async fn orders(&self, filter: &Filter) -> Result<Vec<OrderView>>;
+    /// The version that the view shows; None if it does not show the order.
+    async fn version(&self, id: Uuid) -> Result<Option<i64>>;
+}
+
+#[derive(Debug, Clone)]
+pub struct Filter {
+    pub owner: Option<Uuid>,
+    pub status: Option<Status>,
+    /// Placed at or after.
+    pub from: Option<DateTime<Utc>>,
+    /// Placed before.
+    pub to: Option<DateTime<Utc>>,
+    /// `placed_at` and id of the last order of the page before.
+    pub after: Option<(DateTime<Utc>, Uuid)>,
+    pub limit: i64,
+}

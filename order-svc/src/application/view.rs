@@ -1,0 +1,98 @@
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::domain::Order;
+
+/// An order as people see it. Amounts are minor units of `currency`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Order)]
+pub struct OrderView {
+    pub id: Uuid,
+    pub customer_id: Uuid,
+    /// placed, confirmed, shipped, delivered or cancelled.
+    #[schema(example = "placed")]
+    pub status: String,
+    pub version: i64,
+    /// ISO 4217.
+    #[schema(example = "GBP")]
+    pub currency: String,
+    pub lines: Vec<LineView>,
+    /// What the lines cost as ordered.
+    #[schema(example = 1530)]
+    pub subtotal: i64,
+    pub discount: i64,
+    pub points_redeemed: i64,
+    /// After discount, points and cancelled quantities.
+    #[schema(example = 1530)]
+    pub total: i64,
+    pub refunded: i64,
+    pub incentive: Option<IncentiveView>,
+    pub placed_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = OrderLine)]
+pub struct LineView {
+    #[schema(example = "85123A-255")]
+    pub sku: String,
+    #[schema(example = "WHITE HANGING HEART T-LIGHT HOLDER")]
+    pub name: String,
+    #[schema(example = 6)]
+    pub quantity: i64,
+    #[schema(example = 255)]
+    pub unit_price: i64,
+    /// For the whole line.
+    pub discount: i64,
+    /// For the whole line, after discount and cancelled quantities.
+    #[schema(example = 1530)]
+    pub total: i64,
+    pub cancelled_quantity: i64,
+    pub returned_quantity: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = OrderIncentive)]
+pub struct IncentiveView {
+    pub discount_code: Option<String>,
+    pub redeem_points: Option<i64>,
+}
+
+impl From<&Order> for OrderView {
+    fn from(order: &Order) -> Self {
+        Self {
+            id: order.id,
+            customer_id: order.customer_id,
+            status: order.status.as_str().to_owned(),
+            version: order.version,
+            currency: order.currency.clone(),
+            lines: order
+                .lines
+                .iter()
+                .map(|line| LineView {
+                    sku: line.sku.clone(),
+                    name: line.name.clone(),
+                    quantity: line.quantity,
+                    unit_price: line.unit_price,
+                    discount: line.discount,
+                    total: line.total(),
+                    cancelled_quantity: line.cancelled_quantity,
+                    returned_quantity: line.returned_quantity,
+                })
+                .collect(),
+            subtotal: order.subtotal(),
+            discount: order.discount(),
+            points_redeemed: order.points_redeemed,
+            total: order.total(),
+            refunded: order.refunded,
+            incentive: order.incentive.as_ref().map(|incentive| IncentiveView {
+                discount_code: incentive.discount_code.clone(),
+                redeem_points: incentive.redeem_points,
+            }),
+            placed_at: order.placed_at,
+            updated_at: order.updated_at,
+        }
+    }
+}

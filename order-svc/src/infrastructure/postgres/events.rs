@@ -1,0 +1,66 @@
+//! What the world hears of an order: its whole state after the change.
+
+use chassis::Result;
+use proto::{
+    cloudevents::CloudEvent,
+    events::order::{self as event, OrderData},
+};
+
+use crate::domain::{Order, OrderEvent, Status};
+
+pub(super) fn cloud_event(order: &Order, happened: &OrderEvent) -> Result<CloudEvent> {
+    let (kind, reason) = match happened {
+        OrderEvent::Created => (event::CREATED, None),
+        OrderEvent::CreatedWithIncentive => (event::CREATED_WITH_INCENTIVE, None),
+        OrderEvent::Confirmed => (event::CONFIRMED, None),
+        OrderEvent::Cancelled { reason } => (event::CANCELLED, reason.as_ref()),
+    };
+    let data = OrderData {
+        order_id: order.id,
+        customer_id: order.customer_id,
+        status: match order.status {
+            Status::Placed => event::Status::Placed,
+            Status::Confirmed => event::Status::Confirmed,
+            Status::Shipped => event::Status::Shipped,
+            Status::Delivered => event::Status::Delivered,
+            Status::Cancelled => event::Status::Cancelled,
+        },
+        version: order.version,
+        currency: order.currency.clone(),
+        lines: order
+            .lines
+            .iter()
+            .map(|line| event::Line {
+                sku: line.sku.clone(),
+                name: line.name.clone(),
+                quantity: line.quantity,
+                unit_price: line.unit_price,
+                discount: line.discount,
+                total: line.total(),
+                cancelled_quantity: line.cancelled_quantity,
+                returned_quantity: line.returned_quantity,
+            })
+            .collect(),
+        subtotal: order.subtotal(),
+        discount: order.discount(),
+        points_redeemed: order.points_redeemed,
+        total: order.total(),
+        refunded: order.refunded,
+        incentive: order.incentive.as_ref().map(|incentive| event::Incentive {
+            discount_code: incentive.discount_code.clone(),
+            redeem_points: incentive.redeem_points,
+        }),
+        holds: order.holds.clone(),
+        reason: reason.map(|reason| reason.as_str().to_owned()),
+        placed_at: order.placed_at,
+        updated_at: order.updated_at,
+    };
+    Ok(CloudEvent::new(
+        event::SOURCE,
+        kind,
+        order.id,
+        Some(order.version),
+        order.updated_at,
+        &data,
+    )?)
+}

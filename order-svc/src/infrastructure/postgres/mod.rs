@@ -1,0 +1,13 @@
+//! The adapters of the storage ports. The SQL of the write model and of the queries is here; that of the read models'
+//! writes stands with each projection.
+
+mod decisions;
+mod events;
+mod orders;
+mod rows;
+mod views;
+
+pub use decisions::PgDecisions;
+pub use orders::PgOrders;
+pub(crate) use orders::{load_many, save_many};
+pub use views::PgOrderViews;

@@ -1,0 +1,5 @@
+//! The read models: one file each, with the SQL that feeds it.
+
+mod orders;
+
+pub use orders::ProjectOrders;
