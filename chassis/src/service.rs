@@ -280,16 +280,11 @@ enum Command {
 }
 
 /// The `main` of a service's own binary.
-pub fn run<C, M, S>(
+pub fn run<C: clap::Parser>(
     name: &'static str,
-    migrate: impl FnOnce(C) -> M,
-    start: impl FnOnce(C) -> S,
-) -> ExitCode
-where
-    C: clap::Parser,
-    M: Future<Output = anyhow::Result<()>>,
-    S: Future<Output = anyhow::Result<Service>>,
-{
+    migrate: impl AsyncFnOnce(&C) -> anyhow::Result<()>,
+    start: impl AsyncFnOnce(C) -> anyhow::Result<Service>,
+) -> ExitCode {
     let command = Cli::command()
         .name(name)
         .version(env!("CARGO_PKG_VERSION"))
@@ -303,7 +298,7 @@ where
         runtime.block_on(async {
             let config = config::from_env::<C>()?;
             match cli.command.unwrap_or(Command::Serve) {
-                Command::Migrate => migrate(config).await,
+                Command::Migrate => migrate(&config).await,
                 Command::Serve => {
                     let service = start(config).await?;
                     stop_requested().await?;

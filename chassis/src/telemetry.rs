@@ -45,8 +45,8 @@ struct Logged {
 /// Starts logging for this process. `RUST_LOG` filters (default `info`); `LOG_FORMAT=json` writes JSON lines.
 pub fn init() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
-        // lapin logs the payload of what is returned to it.
-        EnvFilter::new("info,lapin=error,sqlx=warn")
+        // lapin logs the payload of what is returned to it; apalis logs what the worker handles and logs itself.
+        EnvFilter::new("info,lapin=error,sqlx=warn,apalis_core=off,apalis_postgres=off")
     });
     let json = std::env::var("LOG_FORMAT").is_ok_and(|format| format == "json");
     let format = tracing_subscriber::fmt::layer();

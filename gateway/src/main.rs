@@ -1,9 +1,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    chassis::run(
-        "gateway",
-        async |config: gateway::Config| gateway::migrate(&config).await,
-        gateway::start,
-    )
+    chassis::run("gateway", gateway::migrate, gateway::start)
 }

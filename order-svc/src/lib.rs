@@ -31,7 +31,7 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 ///
 /// # Errors
 /// When a migration fails.
-pub async fn migrate(config: Config) -> anyhow::Result<()> {
+pub async fn migrate(config: &Config) -> anyhow::Result<()> {
     let pool = postgres::connect(&config.database_url, 1).await?;
     postgres::migrate(&pool, &MIGRATOR).await
 }

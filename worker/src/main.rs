@@ -1,9 +1,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    chassis::run(
-        "worker",
-        async |config: worker::Config| worker::migrate(&config).await,
-        worker::start,
-    )
+    chassis::run("worker", worker::migrate, worker::start)
 }

@@ -108,6 +108,13 @@ async fn the_relay_still_listens_after_postgresql_was_away() {
     let amqp = chassis::testing::amqp_url();
     let system = System::at(&amqp, Some(proxy.addr())).await;
     system.relay();
+    let first = event(order::CREATED);
+    system.append(std::slice::from_ref(&first)).await;
+    until("the relay works", async || {
+        system.is_published(&first).await
+    })
+    .await;
+    sleep(Duration::from_millis(500)).await;
     proxy.outage(Duration::from_secs(1)).await;
     sleep(Duration::from_secs(3)).await;
 

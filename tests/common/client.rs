@@ -1,0 +1,139 @@
+use std::time::Duration;
+
+use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
+use serde_json::{Value, json};
+
+/// A client of the public REST interface, signed in or not.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    token: Option<String>,
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+impl Answer {
+    /// The body of an answer of this status; any other fails the test, and shows what came.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{:#}", self.body);
+        self.body
+    }
+
+    /// The problem of this status and type.
+    #[track_caller]
+    pub fn expect_problem(self, status: u16, kind: &str) -> Value {
+        let content_type = self.headers.get("content-type").cloned();
+        let body = self.expect(status);
+        assert_eq!(content_type.expect("a content type"), "application/problem+json");
+        assert_eq!(body["type"], format!("urn:problem-type:{kind}"), "{body:#}");
+        body
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    pub fn is_replay(&self) -> bool {
+        self.header("idempotency-replayed") == Some("true")
+    }
+}
+
+impl Client {
+    pub fn new(base: &str) -> Self {
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(60))
+            .build()
+            .expect("a client");
+        Self { http, base: base.to_owned(), token: None }
+    }
+
+    /// The same, signed in.
+    pub async fn signed_in(&self, email: &str, password: &str) -> Self {
+        let credentials = json!({"email": email, "password": password});
+        let tokens = self.post("/v1/auth/login", credentials).await.expect(200);
+        let token = tokens["access_token"].as_str().expect("an access token");
+        Self { token: Some(token.to_owned()), ..self.clone() }
+    }
+
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    pub fn with_token(&self, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..self.clone() }
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// Sends a request; None if the connection broke.
+    pub async fn try_send(request: RequestBuilder) -> Option<Answer> {
+        let response = request.send().await.ok()?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await.ok()?;
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Some(Answer { status, headers, body })
+    }
+
+    async fn send(request: RequestBuilder) -> Answer {
+        Self::try_send(request).await.expect("an answer")
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        Self::send(self.request(Method::GET, path)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        Self::send(self.request(Method::DELETE, path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        Self::send(self.request(Method::POST, path).json(&body)).await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        Self::send(self.request(Method::PATCH, path).json(&body)).await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        Self::send(self.request(Method::PUT, path).json(&body)).await
+    }
+
+    /// A POST that may be repeated.
+    pub async fn post_once(&self, path: &str, key: &str, body: Value) -> Answer {
+        Self::send(self.request(Method::POST, path).header("idempotency-key", key).json(&body)).await
+    }
+
+    /// Places an order of `(sku, quantity)` lines.
+    pub async fn order(&self, key: &str, lines: &[(&str, i64)]) -> Answer {
+        Self::send(self.order_request(key, lines)).await
+    }
+
+    /// The same; None if the connection broke.
+    pub async fn try_order(&self, key: &str, lines: &[(&str, i64)]) -> Option<Answer> {
+        Self::try_send(self.order_request(key, lines)).await
+    }
+
+    fn order_request(&self, key: &str, lines: &[(&str, i64)]) -> RequestBuilder {
+        let lines: Vec<Value> = lines
+            .iter()
+            .map(|(sku, quantity)| json!({"sku": sku, "quantity": quantity}))
+            .collect();
+        self.request(Method::POST, "/v1/orders")
+            .header("idempotency-key", key)
+            .json(&json!({"lines": lines}))
+    }
+}

@@ -1,0 +1,174 @@
+use std::time::Duration;
+
+use chassis::{
+    amqp::Bus,
+    config::Secret,
+    testing::{self, TestDatabase},
+};
+use easyorder::{Configs, System};
+use serde_json::json;
+use sqlx::PgPool;
+
+use super::{Client, invariants};
+
+pub const ADMIN_EMAIL: &str = "admin@shop.example";
+pub const ADMIN_PASSWORD: &str = "a long administrator's password";
+/// Whatever must happen in the end happens within this time, however busy the machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running shop. Its databases and queues go when the value goes.
+pub struct Shop {
+    pub url: String,
+    pub configs: Configs,
+    pub databases: Databases,
+    system: Option<System>,
+}
+
+/// One for each service that has one.
+pub struct Databases {
+    pub identity: TestDatabase,
+    pub inventory: TestDatabase,
+    pub order: TestDatabase,
+    pub worker: TestDatabase,
+}
+
+impl Databases {
+    async fn create() -> Self {
+        Self {
+            identity: testing::empty_database().await,
+            inventory: testing::empty_database().await,
+            order: testing::empty_database().await,
+            worker: testing::empty_database().await,
+        }
+    }
+}
+
+impl Shop {
+    /// A shop as anybody would run it.
+    pub async fn open() -> Self {
+        Self::open_with(|_| {}).await
+    }
+
+    /// A shop with some settings changed.
+    pub async fn open_with(change: impl FnOnce(&mut Configs)) -> Self {
+        let databases = Databases::create().await;
+        let mut configs = configs(&databases);
+        change(&mut configs);
+        let mut shop = Self {
+            url: format!("http://{}", configs.gateway.http_addr),
+            configs,
+            databases,
+            system: None,
+        };
+        shop.start().await;
+        shop
+    }
+
+    /// Starts the services; they must not be running.
+    pub async fn start(&mut self) {
+        let system = System::start(self.configs.clone()).await.expect("a shop that starts");
+        system.ready(PATIENCE).await.expect("a shop that gets ready");
+        self.system = Some(system);
+    }
+
+    /// Stops the services in an orderly way; the data stays.
+    pub async fn stop(&mut self) {
+        if let Some(system) = self.system.take() {
+            system.stop().await;
+        }
+    }
+
+    /// Somebody who is not signed in.
+    pub fn visitor(&self) -> Client {
+        Client::new(&self.url)
+    }
+
+    /// A new customer, signed in.
+    pub async fn customer(&self) -> Client {
+        let email = format!("{}@shop.example", uuid::Uuid::now_v7().simple());
+        let password = "a customer's password";
+        let visitor = self.visitor();
+        let account = json!({"email": email, "password": password, "name": "Customer"});
+        visitor.post("/v1/auth/register", account).await.expect(201);
+        visitor.signed_in(&email, password).await
+    }
+
+    /// The administrator, signed in.
+    pub async fn admin(&self) -> Client {
+        self.visitor().signed_in(ADMIN_EMAIL, ADMIN_PASSWORD).await
+    }
+
+    /// A product with some stock. `price` in pence.
+    pub async fn product(&self, admin: &Client, sku: &str, price: i64, stock: i64) {
+        let product = json!({"sku": sku, "name": sku, "price": {"amount": price, "currency": "GBP"}});
+        admin.post("/v1/products", product).await.expect(201);
+        if stock > 0 {
+            let receipt = json!({"kind": "receipt", "quantity": stock, "reason": "opening stock"});
+            admin
+                .post(&format!("/v1/products/{sku}/stock-movements"), receipt)
+                .await
+                .expect(201);
+        }
+    }
+
+    pub fn inventory(&self) -> &PgPool {
+        &self.databases.inventory.pool
+    }
+
+    pub fn order(&self) -> &PgPool {
+        &self.databases.order.pool
+    }
+
+    /// Waits until every event has been published and applied.
+    pub async fn settle(&self) {
+        invariants::settle(self).await;
+    }
+
+    /// Settles, then checks the invariants of the order protocol.
+    pub async fn check_invariants(&self) {
+        invariants::check(self).await;
+    }
+
+    /// Stops the shop and removes its queues. A test that fails leaves them to expire.
+    pub async fn close(mut self) {
+        self.stop().await;
+        let bus = Bus::new(&self.configs.order.amqp, "test");
+        bus.delete_topology().await.expect("queues removed");
+    }
+}
+
+fn configs(databases: &Databases) -> Configs {
+    let mut configs = Configs::from_env().expect("configurations with defaults");
+    let amqp = chassis::amqp::Config {
+        amqp_url: Secret::from(testing::amqp_url()),
+        amqp_namespace: testing::namespace(),
+    };
+    configs.identity.http_addr = testing::free_addr();
+    configs.identity.grpc_addr = testing::free_addr();
+    configs.identity.database_url = databases.identity.url.clone();
+    configs.identity.database_pool = 3;
+    configs.identity.admin_email = Some(ADMIN_EMAIL.to_owned());
+    configs.identity.admin_password = Some(Secret::from(ADMIN_PASSWORD));
+    configs.identity.amqp = amqp.clone();
+
+    configs.inventory.http_addr = testing::free_addr();
+    configs.inventory.grpc_addr = testing::free_addr();
+    configs.inventory.database_url = databases.inventory.url.clone();
+    configs.inventory.database_pool = 6;
+    configs.inventory.amqp = amqp.clone();
+
+    configs.order.http_addr = testing::free_addr();
+    configs.order.grpc_addr = testing::free_addr();
+    configs.order.database_url = databases.order.url.clone();
+    configs.order.database_pool = 6;
+    configs.order.amqp = amqp.clone();
+
+    configs.worker.http_addr = testing::free_addr();
+    configs.worker.database_url = databases.worker.url.clone();
+    configs.worker.database_pool = 4;
+    configs.worker.mail.mail_dir = std::env::temp_dir().join(&amqp.amqp_namespace);
+    configs.worker.amqp = amqp;
+
+    configs.gateway.http_addr = testing::free_addr();
+    configs
+}
