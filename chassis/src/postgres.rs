@@ -18,6 +18,9 @@ static CHASSIS: Migrator = sqlx::migrate!("./migrations");
 /// A request waits this long for a connection before it is answered 503.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// A process that stops in the middle of a transaction (SIGSTOP, a host that swaps) keeps its locks no longer than this.
+const IDLE_IN_TRANSACTION: &str = "10s";
+
 /// Opens a pool of at most `max_connections`; waits until the server is there.
 ///
 /// # Errors
@@ -95,7 +98,11 @@ pub async fn create_database_if_missing(url: &Secret) -> anyhow::Result<()> {
 fn options(url: &Secret) -> anyhow::Result<PgConnectOptions> {
     // The parser's error may quote the address, and with it the password.
     PgConnectOptions::from_str(url.expose())
-        .map(|options| options.application_name("easyorder"))
+        .map(|options| {
+            options
+                .application_name("easyorder")
+                .options([("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION)])
+        })
         .map_err(|_| anyhow::anyhow!("malformed database address: expected postgres://USER[:PASSWORD]@HOST[:PORT]/DATABASE"))
 }
 
@@ -113,8 +120,8 @@ pub fn is_transient(error: &sqlx::Error) -> bool {
         sqlx::Error::Database(error) => error.code().is_some_and(|code| {
             // connection_exception, insufficient_resources, operator_intervention
             ["08", "53", "57P"].iter().any(|class| code.starts_with(class))
-                // serialization_failure, deadlock_detected, lock_not_available
-                || ["40001", "40P01", "55P03"].contains(&code.as_ref())
+                // serialization_failure, deadlock_detected, lock_not_available, idle_in_transaction_session_timeout
+                || ["40001", "40P01", "55P03", "25P03"].contains(&code.as_ref())
         }),
         _ => false,
     }

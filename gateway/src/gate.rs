@@ -43,13 +43,12 @@ impl Gate {
         request: Request,
     ) -> Result<Response> {
         check_path(params).map_err(Error::bad_request)?;
-        match (bearer(request.headers()), route.access) {
-            // A token that no longer holds is refused everywhere, so that a client learns of it at once.
-            (Some(token), _) => {
+        match (route.access, bearer(request.headers())) {
+            (Access::SigningIn, _) | (Access::Anyone, None) => {}
+            (Access::Anyone | Access::SignedIn, Some(token)) => {
                 self.auth.verify(token).await?;
             }
-            (None, Access::Anyone) => {}
-            (None, Access::SignedIn) => {
+            (Access::SignedIn, None) => {
                 return Err(Error::unauthenticated(
                     "sign in, and send `Authorization: Bearer <access token>`",
                 ));

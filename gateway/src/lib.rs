@@ -22,7 +22,7 @@ use http::{HeaderName, HeaderValue, header};
 use tower_http::set_header::SetResponseHeaderLayer;
 
 pub use config::{Config, Origin};
-pub use openapi::own as openapi;
+pub use openapi::{merged as merged_openapi, own as openapi};
 
 /// Nothing to bring up to date: the gateway keeps nothing.
 ///

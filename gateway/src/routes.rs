@@ -39,7 +39,10 @@ impl Upstream {
 /// Whom the gateway lets through; what a user may do is for the service to decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
+    /// Anybody; but a bad token is refused, so that its owner learns of it at once.
     Anyone,
+    /// Anybody; the call brings credentials of its own, and an expired token beside them is no matter.
+    SigningIn,
     SignedIn,
 }
 
@@ -75,13 +78,13 @@ const fn route(
 
 /// Every call that the gateway passes on.
 pub static ROUTES: &[Route] = {
-    use Access::{Anyone, SignedIn};
+    use Access::{Anyone, SignedIn, SigningIn};
     use Upstream::{Identity, Inventory, Order, Worker};
     &[
-        route(&[POST], "/v1/auth/register", Identity, Anyone),
-        route(&[POST], "/v1/auth/login", Identity, Anyone),
-        route(&[POST], "/v1/auth/refresh", Identity, Anyone),
-        route(&[POST], "/v1/auth/logout", Identity, Anyone),
+        route(&[POST], "/v1/auth/register", Identity, SigningIn),
+        route(&[POST], "/v1/auth/login", Identity, SigningIn),
+        route(&[POST], "/v1/auth/refresh", Identity, SigningIn),
+        route(&[POST], "/v1/auth/logout", Identity, SigningIn),
         route(&[GET], "/.well-known/jwks.json", Identity, Anyone),
         route(&[GET], "/v1/me", Identity, SignedIn),
         route(&[GET], "/v1/users", Identity, SignedIn),

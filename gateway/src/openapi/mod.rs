@@ -48,6 +48,27 @@ pub fn own() -> utoipa::openapi::OpenApi {
     own
 }
 
+/// The document of the whole system, from what each service says of itself in turn.
+///
+/// # Errors
+/// When a part cannot be written as JSON.
+pub fn merged(
+    services: impl IntoIterator<Item = (Upstream, utoipa::openapi::OpenApi)>,
+) -> serde_json::Result<Value> {
+    let documents = services
+        .into_iter()
+        .map(|(service, openapi)| Ok((service, serde_json::to_value(openapi)?)))
+        .collect::<serde_json::Result<Vec<_>>>()?;
+    let parts: Vec<Part<'_>> = documents
+        .iter()
+        .map(|(service, document)| Part {
+            service: *service,
+            document,
+        })
+        .collect();
+    Ok(merge(&serde_json::to_value(own())?, &parts, routed))
+}
+
 /// The merged document, ready to send.
 #[derive(Clone)]
 struct Merged(watch::Receiver<Bytes>);

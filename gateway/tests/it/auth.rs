@@ -43,6 +43,21 @@ async fn a_bad_token_is_refused_everywhere() {
 }
 
 #[tokio::test]
+async fn an_expired_token_does_not_keep_anybody_from_refreshing_it() {
+    let system = System::start().await;
+    for path in ["/v1/auth/login", "/v1/auth/refresh", "/v1/auth/logout"] {
+        for (what, token) in tokens::bad() {
+            let request = system.request(Method::POST, path).bearer_auth(token);
+            assert_eq!(
+                request.send().await.unwrap().status(),
+                200,
+                "{path}: {what}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_valid_token_is_passed_on() {
     let system = System::start().await;
     for path in ["/v1/me", "/v1/products"] {
