@@ -70,7 +70,10 @@ impl Configs {
     }
 
     /// Tells each service where the others listen.
-    fn wire(&mut self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// Never, as long as an address makes a URL.
+    pub fn wire(&mut self) -> anyhow::Result<()> {
         let identity_http = url(self.identity.http_addr);
         let identity_grpc = url(self.identity.grpc_addr);
         let inventory_grpc = url(self.inventory.grpc_addr);
@@ -123,6 +126,14 @@ impl System {
     /// When one of them does not start; then the others are stopped.
     pub async fn start(mut configs: Configs) -> anyhow::Result<Self> {
         configs.wire()?;
+        Self::start_wired(configs).await
+    }
+
+    /// The same, but the services reach each other where their configurations say: by way of a proxy, for example.
+    ///
+    /// # Errors
+    /// As [`System::start`].
+    pub async fn start_wired(configs: Configs) -> anyhow::Result<Self> {
         let mut system = Self {
             gateway_url: url(configs.gateway.http_addr),
             services: Vec::new(),
