@@ -227,8 +227,10 @@ impl Service {
                 let answered = tokio::time::timeout(Duration::from_secs(2), ping).await;
                 postgres.set(matches!(answered, Ok(Ok(_))));
                 rabbitmq.set(bus.ready());
+                // More often while somebody waits for it.
+                let pause = if rabbitmq.holds() { 500 } else { 50 };
                 tokio::select! {
-                    () = tokio::time::sleep(Duration::from_millis(500)) => {}
+                    () = tokio::time::sleep(Duration::from_millis(pause)) => {}
                     () = stop.cancelled() => return,
                 }
             }

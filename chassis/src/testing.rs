@@ -16,6 +16,9 @@ use uuid::Uuid;
 
 use crate::{config::Secret, postgres};
 
+/// Dropping a database gets this long to begin.
+const DROP: Duration = Duration::from_millis(200);
+
 /// The PostgreSQL server for tests: `EASYORDER_TEST_POSTGRES_URL`, or the standard port.
 #[must_use]
 pub fn postgres_url() -> String {
@@ -96,12 +99,13 @@ impl Drop for TestDatabase {
             runtime.block_on(async {
                 let options: PgConnectOptions = postgres_url().parse()?;
                 let mut server = options.connect().await?;
-                server
-                    .execute(sqlx::AssertSqlSafe(format!(
-                        "drop database if exists {name} with (force)"
-                    )))
-                    .await
-                    .context("dropping a test's database")?;
+                let drop = format!("drop database if exists {name} with (force)");
+                let dropping = server.execute(sqlx::AssertSqlSafe(drop));
+                // PostgreSQL makes a checkpoint of it, which takes seconds on a busy disk, and goes on with it when
+                // nobody waits any more.
+                if let Ok(dropped) = tokio::time::timeout(DROP, dropping).await {
+                    dropped.context("dropping a test's database")?;
+                }
                 Ok(())
             })
         })
