@@ -1,8 +1,11 @@
 //! All services in one process.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use chassis::{Service, config, postgres};
 
 use crate::client::Api;
@@ -148,19 +151,31 @@ impl System {
     }
 
     async fn start_all(&mut self, configs: Configs) -> anyhow::Result<()> {
-        // Callees before callers; so callers, at the front, are the first to stop.
-        let worker = worker::start(configs.worker).await.context("worker")?;
-        self.services.insert(0, worker);
-        let identity = identity_svc::start(configs.identity)
-            .await
-            .context("identity-svc")?;
-        self.services.insert(0, identity);
-        let inventory = inventory_svc::start(configs.inventory)
-            .await
-            .context("inventory-svc")?;
-        self.services.insert(0, inventory);
-        let order = order_svc::start(configs.order).await.context("order-svc")?;
-        self.services.insert(0, order);
+        // At once, since none asks another before it serves.
+        let (order, inventory, identity, worker) = tokio::join!(
+            order_svc::start(configs.order),
+            inventory_svc::start(configs.inventory),
+            identity_svc::start(configs.identity),
+            worker::start(configs.worker),
+        );
+        let started = [
+            order.context("order-svc"),
+            inventory.context("inventory-svc"),
+            identity.context("identity-svc"),
+            worker.context("worker"),
+        ];
+        let mut failure = None;
+        for service in started {
+            match service {
+                // Callers before callees, as they stop.
+                Ok(service) => self.services.push(service),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        // The door, when there is something behind it.
         let gateway = gateway::start(configs.gateway).await.context("gateway")?;
         self.services.insert(0, gateway);
         Ok(())
@@ -171,6 +186,18 @@ impl System {
     /// # Errors
     /// When that takes longer than `patience`; names the parts that are not.
     pub async fn ready(&self, patience: Duration) -> anyhow::Result<()> {
+        let started = Instant::now();
+        // Asked directly: the gateway remembers an answer for a while.
+        loop {
+            let missing = self.missing();
+            if missing.is_empty() {
+                break;
+            }
+            if started.elapsed() > patience {
+                bail!("not ready: {}", missing.join(", "));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         let answer = Api::new(&self.gateway_url, patience)?
             .get("/health/ready")
             .send()
@@ -178,6 +205,19 @@ impl System {
         answer
             .map(drop)
             .context("not every part of the system is ready")
+    }
+
+    /// What a service waits for, or has lost.
+    fn missing(&self) -> Vec<String> {
+        self.services
+            .iter()
+            .flat_map(|service| {
+                let report = service.health().report().into_iter();
+                report.filter_map(|(part, holds)| {
+                    (!holds).then(|| format!("{} ({part})", service.name()))
+                })
+            })
+            .collect()
     }
 
     /// Stops: the gateway takes no more requests and ends those in flight, then order-svc, inventory-svc,

@@ -34,12 +34,27 @@ pub struct Databases {
 
 impl Databases {
     async fn create() -> Self {
+        let (identity, inventory, order, worker) = tokio::join!(
+            testing::empty_database(),
+            testing::empty_database(),
+            testing::empty_database(),
+            testing::empty_database(),
+        );
         Self {
-            identity: testing::empty_database().await,
-            inventory: testing::empty_database().await,
-            order: testing::empty_database().await,
-            worker: testing::empty_database().await,
+            identity,
+            inventory,
+            order,
+            worker,
         }
+    }
+
+    /// All at once; one after the other they take longer.
+    fn drop(self) {
+        std::thread::scope(|scope| {
+            for database in [self.identity, self.inventory, self.order, self.worker] {
+                scope.spawn(move || drop(database));
+            }
+        });
     }
 }
 
@@ -51,6 +66,8 @@ impl Shop {
 
     /// A shop with some settings changed.
     pub async fn open_with(change: impl FnOnce(&mut Configs)) -> Self {
+        // So that RUST_LOG shows what a shop does, and its errors reach the bus.
+        chassis::telemetry::init();
         let databases = Databases::create().await;
         let mut configs = configs(&databases);
         change(&mut configs);
@@ -66,8 +83,13 @@ impl Shop {
 
     /// Starts the services; they must not be running.
     pub async fn start(&mut self) {
-        let system = System::start(self.configs.clone()).await.expect("a shop that starts");
-        system.ready(PATIENCE).await.expect("a shop that gets ready");
+        let system = System::start(self.configs.clone())
+            .await
+            .expect("a shop that starts");
+        system
+            .ready(PATIENCE)
+            .await
+            .expect("a shop that gets ready");
         self.system = Some(system);
     }
 
@@ -100,7 +122,8 @@ impl Shop {
 
     /// A product with some stock. `price` in pence.
     pub async fn product(&self, admin: &Client, sku: &str, price: i64, stock: i64) {
-        let product = json!({"sku": sku, "name": sku, "price": {"amount": price, "currency": "GBP"}});
+        let product =
+            json!({"sku": sku, "name": sku, "price": {"amount": price, "currency": "GBP"}});
         admin.post("/v1/products", product).await.expect(201);
         if stock > 0 {
             let receipt = json!({"kind": "receipt", "quantity": stock, "reason": "opening stock"});
@@ -134,6 +157,7 @@ impl Shop {
         self.stop().await;
         let bus = Bus::new(&self.configs.order.amqp, "test");
         bus.delete_topology().await.expect("queues removed");
+        self.databases.drop();
     }
 }
 
