@@ -2,7 +2,7 @@
 
 const SESSION = "easyorder.session";
 const REFRESH_MS = 4000;
-const PAGE = 20;
+const PAGE = 10;
 
 const byId = (id) => document.getElementById(id);
 
@@ -167,11 +167,11 @@ function jobRow(job) {
   open.addEventListener("click", () => openDetail(job.id));
   return element("tr", {},
     cell("State", state(job.state)),
-    cell("Kind", job.kind),
+    cell("Kind", job.kind, { class: "whole" }),
     cell("About", open),
     cell("Tries", `${job.attempts} of ${job.max_attempts}`, { class: "number" }),
     cell("Due", when(job.run_at)),
-    cell("Last error", job.last_error));
+    cell("Last error", job.state === "succeeded" ? null : job.last_error));
 }
 
 function recurringRow(job) {
@@ -190,16 +190,18 @@ function facts(pairs) {
 }
 
 function errorItem(error) {
+  const { error: cause, ...rest } = error.fields;
   const more = facts([
     ["trace", error.trace_id],
     ["target", error.target],
     ["version", error.version],
-    ...Object.entries(error.fields),
+    ...Object.entries(rest),
   ]);
   const summary = element("summary", { "data-id": `${error.id}-summary`, text: "Details" });
   return element("li", {},
-    element("p", { class: "meta" }, when(error.occurred_at), element("span", { text: error.service })),
+    element("p", { class: "meta" }, when(error.occurred_at), element("span", { text: error.service }), element("span", { text: error.fields["job.kind"] })),
     element("p", { class: "message", text: error.message }),
+    cause ? element("p", { class: "cause", text: cause }) : "",
     element("details", { "data-id": error.id }, summary, element("dl", {}, ...more)));
 }
 

@@ -11,7 +11,10 @@ use sqlx::{PgPool, QueryBuilder, types::Json as Jsonb};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::operator::{NotOperator, Operator};
+use super::{
+    operator::{NotOperator, Operator},
+    plain,
+};
 
 /// What a service logged at ERROR.
 #[derive(Debug, Serialize, ToSchema)]
@@ -61,8 +64,10 @@ impl From<ErrorRow> for LoggedError {
 #[into_params(parameter_in = Query)]
 pub struct Filter {
     /// Only errors of this service.
+    #[serde(default, deserialize_with = "plain")]
     service: Option<String>,
     /// Only errors of this trace.
+    #[serde(default, deserialize_with = "plain")]
     trace_id: Option<String>,
 }
 

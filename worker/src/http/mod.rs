@@ -6,6 +6,7 @@ mod operator;
 
 use axum::extract::FromRef;
 use chassis::{auth::Auth, http::BearerToken};
+use serde::{Deserialize as _, Deserializer, de::Error as _};
 use sqlx::PgPool;
 use utoipa::{OpenApi as _, openapi::OpenApi};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -54,4 +55,16 @@ pub fn router(pool: PgPool, auth: Auth) -> (axum::Router, OpenApi) {
 #[must_use]
 pub fn openapi() -> OpenApi {
     operations().into_openapi()
+}
+
+/// A word to filter by. Control characters are refused: PostgreSQL takes no NUL.
+fn plain<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
+    let word = Option::<String>::deserialize(value)?;
+    if word
+        .as_deref()
+        .is_some_and(|word| word.contains(char::is_control))
+    {
+        return Err(D::Error::custom("must not contain control characters"));
+    }
+    Ok(word)
 }

@@ -118,7 +118,13 @@ impl<J: Job> Attempts<J> {
         journal::finish(&self.pool, entry, Some(&reason)).await?;
         if error.is::<Permanent>() {
             count::<J>("failed");
-            tracing::error!(error = reason, "job failed for good");
+            // In the error store an error stands alone, without its span.
+            tracing::error!(
+                job.kind = J::KIND,
+                job.id = job_id,
+                error = reason,
+                "job failed for good"
+            );
             return Err(AbortError::new(reason).into());
         }
         if number < last {
@@ -128,7 +134,12 @@ impl<J: Job> Attempts<J> {
             tracing::warn!(error = reason, pause = ?pause, "job failed; it is tried again");
         } else {
             count::<J>("failed");
-            tracing::error!(error = reason, "job failed for the last time");
+            tracing::error!(
+                job.kind = J::KIND,
+                job.id = job_id,
+                error = reason,
+                "job failed for the last time"
+            );
         }
         Err(reason.into())
     }

@@ -25,8 +25,12 @@ pub async fn repeat<J: Recurring>(pool: PgPool, stop: CancellationToken) {
         if time::timeout(wait, stop.cancelled()).await.is_ok() {
             return;
         }
+        let mut failures = 0;
         while let Err(error) = enqueue_tick::<J>(&pool, at).await {
-            tracing::warn!(job.kind = J::KIND, %error, "a recurring job could not be enqueued; trying again");
+            if failures == 0 {
+                tracing::warn!(job.kind = J::KIND, %error, "a recurring job could not be enqueued; trying on");
+            }
+            failures += 1;
             if time::timeout(PAUSE_BEFORE_RETRY, stop.cancelled())
                 .await
                 .is_ok()

@@ -33,6 +33,7 @@ pub async fn work<J: Job>(
     alive: Check,
     stop: CancellationToken,
 ) {
+    let mut down = false;
     while !stop.is_cancelled() {
         // A new name each time: under its old name a worker would keep its own orphans alive.
         let name = format!("{}-{}", J::KIND, Uuid::now_v7());
@@ -41,16 +42,24 @@ pub async fn work<J: Job>(
             .catch_unwind()
             .await
             .unwrap_or_else(|_| Err(anyhow!("panicked")));
+        let lived = alive.holds();
         alive.set(false);
         if let Err(error) = ended {
-            tracing::warn!(
-                worker = name,
-                error = format!("{error:#}"),
-                "a worker failed; another takes its place"
-            );
+            let error = format!("{error:#}");
+            // One line per outage, not one per replacement.
+            if lived || !down {
+                tracing::warn!(
+                    worker = name,
+                    error,
+                    "a worker failed; others will take its place"
+                );
+            } else {
+                tracing::debug!(worker = name, error, "a worker failed again");
+            }
+            down = true;
         }
         if let Err(error) = release(&pool, &name).await {
-            tracing::warn!(worker = name, %error, "its jobs stay with it until its lease ends");
+            tracing::debug!(worker = name, %error, "its jobs stay with it until its lease ends");
         }
         let _ = time::timeout(PAUSE_BEFORE_RESTART, stop.cancelled()).await;
     }
@@ -70,6 +79,8 @@ async fn live<J: Job>(
         // A larger batch waits in a buffer when all hands are busy, and meanwhile apalis neither sends heartbeats nor
         // acknowledges, so that another worker takes the jobs and they run twice.
         .batch_size(1)
+        // Fetching a job already gives it to this worker alone.
+        .lock_tasks(false)
         .heartbeat_interval(timing.heartbeat)
         .missed_heartbeats(timing.missed_heartbeats as usize);
     // The payload is decoded in the attempt: here, one that does not decode would kill the worker, and the next one.
@@ -132,7 +143,9 @@ async fn silence(beats: watch::Receiver<Instant>, lease: Duration) -> Duration {
 async fn release(pool: &PgPool, worker: &str) -> sqlx::Result<()> {
     sqlx::query(
         "update apalis.jobs
-         set attempts = attempts + (status = 'Running')::integer,
+         set attempts = attempts + (exists (
+                 select from job_attempts where job_id = jobs.id and worker = $1 and finished_at is null
+             ))::integer,
              status = 'Pending', lock_by = null, lock_at = null, done_at = null
          where lock_by = $1 and status in ('Queued', 'Running')",
     )

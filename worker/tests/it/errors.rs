@@ -150,6 +150,8 @@ async fn only_who_may_manage_jobs_sees_them_and_the_errors() {
         "/v1/errors?limit=x",
         "/v1/errors?after=x",
         "/v1/jobs?state=x",
+        "/v1/jobs?kind=%00",
+        "/v1/errors?service=%00",
     ] {
         let refused = rest
             .request(Method::GET, bad)

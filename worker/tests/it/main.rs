@@ -8,6 +8,7 @@ mod mails;
 mod orphans;
 mod outage;
 mod prune;
+mod smtp;
 mod support;
 mod sweeper;
 mod ticks;

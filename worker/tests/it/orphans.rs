@@ -104,3 +104,31 @@ async fn a_worker_that_lives_keeps_its_long_job() {
     one.kill().await;
     other.kill().await;
 }
+
+/// Takes a while.
+struct Slow;
+
+#[async_trait]
+impl Job for Slow {
+    const KIND: &'static str = "slow";
+    type Payload = ();
+
+    async fn run(&self, (): ()) -> anyhow::Result<()> {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_is_stopped_ends_its_job_first() {
+    let database = database().await;
+    let pool = &database.pool;
+    let id = add::<Slow>(pool, "a", ()).await;
+    let worker = Worker::start(pool, Arc::new(Slow));
+    wait_until_running(pool, &id).await;
+
+    worker.stop().await;
+
+    assert_eq!(state(pool, &id).await, JobState::Succeeded);
+    assert_eq!(tries(pool, &id).await.len(), 1);
+}

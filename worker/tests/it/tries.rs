@@ -30,7 +30,7 @@ impl Job for Ending {
         max_attempts: 3,
         first_pause: Duration::from_millis(300),
         longest_pause: Duration::from_secs(10),
-        timeout: Duration::from_millis(200),
+        timeout: Duration::from_secs(1),
         concurrency: 4,
     };
     type Payload = End;
@@ -43,7 +43,7 @@ impl Job for Ending {
             End::Panic => panic!("a bug"),
             End::Hang => std::future::pending().await,
             End::Block => {
-                std::thread::sleep(Duration::from_millis(600));
+                std::thread::sleep(Duration::from_millis(1_500));
                 Ok(())
             }
         }
@@ -91,8 +91,8 @@ async fn a_job_that_panics_hangs_or_blocks_its_thread_has_failed_and_takes_no_ot
     let mut bad = Vec::new();
     for (end, reason) in [
         (End::Panic, "panicked: a bug"),
-        (End::Hang, "not done after 200ms"),
-        (End::Block, "not done after 200ms"),
+        (End::Hang, "not done after 1s"),
+        (End::Block, "not done after 1s"),
     ] {
         bad.push((add::<Ending>(pool, reason, end).await, reason, end));
         if end == End::Hang {

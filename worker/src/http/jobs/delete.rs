@@ -2,6 +2,7 @@ use axum::extract::State;
 use chassis::{Problem, Result, http::Path};
 use http::StatusCode;
 use sqlx::PgPool;
+use ulid::Ulid;
 
 use super::refusal;
 use crate::http::operator::{NotOperator, Operator};
@@ -23,8 +24,9 @@ use crate::http::operator::{NotOperator, Operator};
 pub async fn delete_job(
     Operator(caller): Operator,
     State(pool): State<PgPool>,
-    Path(id): Path<String>,
+    Path(id): Path<Ulid>,
 ) -> Result<StatusCode> {
+    let id = id.to_string();
     let mut conn = pool.acquire().await?;
     let deleted = sqlx::query(
         "delete from apalis.jobs where id = $1 and job_state(status, attempts, max_attempts) <> 'running'",

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::{PgPool, QueryBuilder};
+use ulid::Ulid;
 use utoipa::ToSchema;
 
 use super::{Job, JobRow, SELECT, not_found};
@@ -49,8 +50,9 @@ pub struct Try {
 pub async fn get_job(
     _: Operator,
     State(pool): State<PgPool>,
-    Path(id): Path<String>,
+    Path(id): Path<Ulid>,
 ) -> Result<Json<JobDetail>> {
+    let id = id.to_string();
     let mut query = QueryBuilder::new(SELECT);
     query.push("where id = ").push_bind(&id);
     let job: JobRow = query

@@ -5,11 +5,15 @@ use chassis::{
 };
 use serde::Deserialize;
 use sqlx::{PgPool, QueryBuilder};
+use ulid::Ulid;
 use utoipa::IntoParams;
 
 use super::{Job, JobRow, SELECT};
 use crate::{
-    http::operator::{NotOperator, Operator},
+    http::{
+        operator::{NotOperator, Operator},
+        plain,
+    },
     queue::JobState,
 };
 
@@ -20,6 +24,7 @@ pub struct Filter {
     #[param(inline)]
     state: Option<JobState>,
     /// Only jobs of this kind.
+    #[serde(default, deserialize_with = "plain")]
     kind: Option<String>,
 }
 
@@ -53,8 +58,8 @@ pub async fn list_jobs(
     if let Some(kind) = filter.kind {
         query.push(" and job_type = ").push_bind(kind);
     }
-    if let Some(after) = page.after::<String>()? {
-        query.push(" and id < ").push_bind(after);
+    if let Some(after) = page.after::<Ulid>()? {
+        query.push(" and id < ").push_bind(after.to_string());
     }
     query.push(" order by id desc limit ").push_bind(limit + 1);
     let rows: Vec<JobRow> = query.build_query_as().fetch_all(&pool).await?;

@@ -9,6 +9,7 @@ use chassis::{
     idempotency::{self, IdempotencyKey},
 };
 use sqlx::{PgConnection, PgPool, QueryBuilder};
+use ulid::Ulid;
 
 use super::{Job, JobRow, SELECT, refusal};
 use crate::http::operator::{NotOperator, Operator};
@@ -33,9 +34,10 @@ use crate::http::operator::{NotOperator, Operator};
 pub async fn retry_job(
     Operator(caller): Operator,
     State(pool): State<PgPool>,
-    Path(id): Path<String>,
+    Path(id): Path<Ulid>,
     key: Option<IdempotencyKey>,
 ) -> Result<Response> {
+    let id = id.to_string();
     let mut tx = pool.begin().await?;
     if let Some(key) = &key {
         let fingerprint = idempotency::fingerprint("retry-job", &id)?;
