@@ -10,8 +10,8 @@ use indicatif::ProgressBar;
 use reqwest::StatusCode;
 use serde::Deserialize;
 
-use super::{play::Placed, prepare::encode};
-use crate::client::{Account, Api};
+use super::play::Placed;
+use crate::client::{Account, Api, encode};
 
 const PAUSE: Duration = Duration::from_millis(250);
 

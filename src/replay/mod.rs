@@ -20,14 +20,13 @@ use std::{
 };
 
 use anyhow::Context as _;
-use chassis::config::Secret;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use self::{
     play::{Outcome, Placed},
     report::{Findings, Report},
 };
-use crate::client::{Account, Api};
+use crate::{admin, client::Api};
 
 /// The data set is a British shop's.
 const CURRENCY: &str = "GBP";
@@ -38,7 +37,8 @@ const PATIENCE: Duration = Duration::from_secs(5 * 60);
 /// At the beginning it should be there.
 const PATIENCE_AT_FIRST: Duration = Duration::from_secs(15);
 
-/// Plays a file of sales against a running system.
+/// What to play, and against which system. The administrator who makes the catalogue is that of `ADMIN_EMAIL` and
+/// `ADMIN_PASSWORD`; the customers' passwords derive from that one.
 #[derive(clap::Args, Debug, Clone)]
 pub struct Options {
     /// The sales: CSV with the columns InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice,
@@ -56,13 +56,6 @@ pub struct Options {
     /// Write the report as JSON, too
     #[arg(long, value_name = "FILE.json")]
     pub report: Option<PathBuf>,
-    /// The administrator who makes the catalogue
-    #[arg(long, env = "ADMIN_EMAIL", default_value = crate::LOCAL_ADMIN_EMAIL)]
-    pub admin_email: String,
-    /// The administrator's password; the customers' passwords derive from it
-    #[arg(long, env = "ADMIN_PASSWORD", default_value = crate::LOCAL_ADMIN_PASSWORD,
-          hide_env_values = true, hide_default_value = true)]
-    pub admin_password: Secret,
 }
 
 /// Plays the file and writes the report to standard output. True when every row is accounted for.
@@ -86,11 +79,7 @@ pub async fn run(options: Options) -> anyhow::Result<bool> {
             )
         })?;
     let api = Arc::new(Api::new(&options.gateway, PATIENCE)?);
-    let admin = Account::new(
-        options.admin_email,
-        "Administrator".to_owned(),
-        options.admin_password,
-    );
+    let admin = admin::from_env()?;
     admin.sign_in(&api).await?;
     let accounts = prepare::accounts(&plan, &admin.password)?;
     let concurrency = options.concurrency.get();

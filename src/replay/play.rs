@@ -10,11 +10,8 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
-    plan::Order,
-    prepare::{Accounts, encode},
-};
-use crate::client::Api;
+use super::{plan::Order, prepare::Accounts};
+use crate::client::{Api, encode};
 
 /// What became of an order.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,23 +1,24 @@
 //! Before the first sale: the customers have accounts, the goods are in the catalogue and on the shelf.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use chassis::config::Secret;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use indicatif::ProgressBar;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::StatusCode;
-use serde::Deserialize;
 use serde_json::json;
 use sha2::Sha256;
 
 use super::plan::{Customer, Item, Plan};
-use crate::client::{Account, Answer, Api};
+use crate::client::{Account, Answer, Api, encode};
 
 /// `.example` is reserved: no mail to it reaches anybody.
 const DOMAIN: &str = "online-retail.example";
+
+/// Characters of a product's name.
+const MAX_NAME: usize = 200;
 
 pub type Accounts = BTreeMap<Customer, Account>;
 
@@ -60,63 +61,19 @@ pub async fn register(
     concurrency: usize,
     progress: &ProgressBar,
 ) -> anyhow::Result<()> {
-    // An address that is registered again gets a mail each time, and a failed login counts against it: so ask first.
-    let known = registered(api, admin, accounts).await?;
     stream::iter(accounts.values())
-        .map(|account| {
-            let known = known.contains(&account.email);
-            async move {
-                if !known {
-                    account.register(api).await?;
-                }
-                account.sign_in(api).await?;
-                progress.inc(1);
-                anyhow::Ok(())
+        .map(|account| async move {
+            // An address that is registered again gets a mail each time: so ask first.
+            if !account.is_registered(api, admin).await? {
+                account.register(api).await?;
             }
+            account.sign_in(api).await?;
+            progress.inc(1);
+            anyhow::Ok(())
         })
         .buffer_unordered(concurrency)
         .try_collect()
         .await
-}
-
-#[derive(Deserialize)]
-struct Users {
-    items: Vec<User>,
-    next: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct User {
-    email: String,
-}
-
-async fn registered(
-    api: &Api,
-    admin: &Account,
-    accounts: &Accounts,
-) -> anyhow::Result<HashSet<String>> {
-    let wanted: HashSet<&str> = accounts
-        .values()
-        .map(|account| account.email.as_str())
-        .collect();
-    let mut known = HashSet::new();
-    let mut path = "/v1/users?limit=100".to_owned();
-    loop {
-        let answer = api.get(&path).by(admin).send().await?;
-        answer.expect(
-            StatusCode::OK,
-            "listing the users (is the account an administrator's?)",
-        )?;
-        let page: Users = answer.read()?;
-        let emails = page.items.into_iter().map(|user| user.email);
-        known.extend(emails.filter(|email| wanted.contains(email.as_str())));
-        match page.next {
-            Some(next) if known.len() < wanted.len() => {
-                path = format!("/v1/users?limit=100&after={}", encode(&next));
-            }
-            _ => return Ok(known),
-        }
-    }
 }
 
 /// Puts the items into the catalogue and what the whole file sells of them on the shelf, once per file.
@@ -152,9 +109,15 @@ async fn add(
     item: &Item,
     sha256: &str,
 ) -> anyhow::Result<Option<Answer>> {
+    let name: String = item
+        .name
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(MAX_NAME)
+        .collect();
     let body = json!({
         "sku": item.sku,
-        "name": item.name,
+        "name": name,
         "price": {"amount": item.price, "currency": super::CURRENCY},
     });
     let answer = api.post("/v1/products", body).by(admin).send().await?;
@@ -177,15 +140,10 @@ async fn add(
     }
 }
 
-/// Fit for a part of a path or query, and for a header.
-pub fn encode(text: &str) -> String {
-    const KEPT: percent_encoding::AsciiSet =
-        NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
-    utf8_percent_encode(text, &KEPT).to_string()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::{super::rows, *};
 
     fn accounts_of(password: &str) -> Accounts {
@@ -225,11 +183,5 @@ mod tests {
             .flat_map(|accounts| accounts.values().map(|a| a.password.expose().to_owned()))
             .collect();
         assert_eq!(passwords.len(), 4);
-    }
-
-    #[test]
-    fn any_stock_code_fits_a_path() {
-        assert_eq!(encode("85123A-255"), "85123A-255");
-        assert_eq!(encode("8 5/1?é"), "8%205%2F1%3F%C3%A9");
     }
 }

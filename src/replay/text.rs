@@ -52,7 +52,11 @@ impl Report {
         writeln!(f)?;
         count(f, "Orders", orders.planned)?;
         count(f, "  placed", orders.placed_new)?;
-        count(f, "  placed by an earlier run", orders.placed_before)?;
+        count(
+            f,
+            "  placed before (an earlier run, or an answer that was lost)",
+            orders.placed_before,
+        )?;
         count(f, "  refused", orders.refused)?;
         for refused in &self.refused {
             count(
@@ -153,7 +157,7 @@ impl Report {
 }
 
 fn count(f: &mut Formatter<'_>, what: &str, number: u64) -> Result {
-    writeln!(f, "{what:<56} {:>10}", HumanCount(number).to_string())
+    writeln!(f, "{what:<60} {:>10}", HumanCount(number).to_string())
 }
 
 /// Pence as pounds.

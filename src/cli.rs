@@ -1,0 +1,84 @@
+//! The command line.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use crate::{docs, launch, replay, say_error, system::Configs};
+
+/// EasyOrder: orders, inventory, incentives and identities, with all services in one process
+#[derive(Debug, clap::Parser)]
+#[command(name = "easyorder", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Run all services in this process, for one machine (the default)
+    ///
+    /// Creates databases that are missing. Without ADMIN_EMAIL and ADMIN_PASSWORD there is an administrator
+    /// admin@easyorder.local with the password easyorder-local-admin.
+    Serve {
+        /// Make a few products, place one order and show what becomes of it
+        #[arg(long)]
+        demo: bool,
+    },
+    /// Create databases that are missing, bring all of them up to date, and end
+    Migrate,
+    /// Play a history of real sales against a running system, and account for every row
+    Replay(replay::Options),
+    /// Write the documents that are generated from the code
+    Docs {
+        /// The directory
+        directory: PathBuf,
+        /// Write nothing; fail if a document is out of date
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+impl Cli {
+    /// Does what was asked for; the exit status tells whether it went well.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        match self.try_run() {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => {
+                say_error(format_args!("easyorder: {error:#}"));
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    fn try_run(self) -> anyhow::Result<bool> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?;
+        match self.command.unwrap_or(Command::Serve { demo: false }) {
+            Command::Serve { demo } => {
+                chassis::telemetry::init();
+                runtime.block_on(launch::serve(demo))?;
+                Ok(true)
+            }
+            Command::Migrate => {
+                chassis::telemetry::init();
+                runtime.block_on(async {
+                    let configs = Configs::from_env()?;
+                    configs.create_databases().await?;
+                    configs.migrate().await?;
+                    Ok(true)
+                })
+            }
+            Command::Replay(options) => runtime.block_on(replay::run(options)),
+            Command::Docs {
+                directory,
+                check: false,
+            } => docs::write(&directory).map(|()| true),
+            Command::Docs {
+                directory,
+                check: true,
+            } => docs::check(&directory),
+        }
+    }
+}
