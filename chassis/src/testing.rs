@@ -1,5 +1,8 @@
 //! Fixtures for tests against real servers: a database per test, a RabbitMQ namespace per test, a proxy that can fail.
 
+// A test without its fixture fails, and this is how.
+#![allow(clippy::expect_used)]
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
