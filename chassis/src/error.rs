@@ -144,10 +144,10 @@ impl Code {
 /// A field of the request and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FieldError {
-    /// Path of the field in the request, for example `lines[0].sku`.
-    #[schema(example = "lines[0].sku")]
+    /// Path of the field in the request, for example `lines[0].quantity`.
+    #[schema(example = "lines[0].quantity")]
     pub field: String,
-    #[schema(example = "unknown SKU")]
+    #[schema(example = "must be at least 1")]
     pub detail: String,
 }
 
@@ -352,7 +352,7 @@ pub struct Problem {
     #[schema(example = 422)]
     pub status: u16,
     /// For people.
-    #[schema(example = "not acceptable: lines[0].sku")]
+    #[schema(example = "not acceptable: lines[0].quantity")]
     pub detail: String,
     /// Names this one occurrence; quote it when you ask for help.
     #[schema(example = "urn:request:0191f6c2-7f5e-7d3a-9c1e-2f4b8a6d0e11")]
