@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
+    io::IsTerminal as _,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -49,7 +50,8 @@ pub fn init() {
         EnvFilter::new("info,lapin=error,sqlx=warn,apalis_core=off,apalis_postgres=off")
     });
     let json = std::env::var("LOG_FORMAT").is_ok_and(|format| format == "json");
-    let format = tracing_subscriber::fmt::layer();
+    // Colours are for people; a file or a pipe gets the text alone.
+    let format = tracing_subscriber::fmt::layer().with_ansi(std::io::stdout().is_terminal());
     let format = if json {
         format.json().boxed()
     } else {
