@@ -107,7 +107,9 @@ pub static ROUTES: &[Route] = {
         route(&[GET], "/v1/orders/{id}", Order, SignedIn),
         route(&[POST], "/v1/orders/{id}/cancel", Order, SignedIn),
         route(&[GET], "/v1/jobs", Worker, SignedIn),
-        route(&[GET], "/v1/jobs/{id}", Worker, SignedIn),
+        route(&[GET], "/v1/jobs/summary", Worker, SignedIn),
+        route(&[GET, DELETE], "/v1/jobs/{id}", Worker, SignedIn),
+        route(&[POST], "/v1/jobs/{id}/retry", Worker, SignedIn),
         route(&[GET], "/v1/errors", Worker, SignedIn),
         // A browser sends no token with a page: the console asks for it itself.
         route(&[GET, POST], "/console", Worker, Anyone),
