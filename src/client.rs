@@ -331,8 +331,13 @@ impl Answer {
         kind.strip_prefix("urn:problem-type:").unwrap_or(kind)
     }
 
-    pub fn detail(&self) -> &str {
-        self.body["detail"].as_str().unwrap_or_default()
+    /// What the problem is, with what is wrong with the first field of several.
+    pub fn detail(&self) -> String {
+        let detail = self.body["detail"].as_str().unwrap_or_default();
+        match self.body["errors"][0]["detail"].as_str() {
+            Some(field) => format!("{detail}: {field}"),
+            None => detail.to_owned(),
+        }
     }
 
     /// Whether the same request may fare better in a moment.
@@ -353,7 +358,7 @@ impl Answer {
 impl std::fmt::Display for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.status.as_u16())?;
-        for part in [self.problem(), self.detail()] {
+        for part in [self.problem(), &self.detail()] {
             if !part.is_empty() {
                 write!(f, " {part}")?;
             }

@@ -110,7 +110,7 @@ async fn place(api: &Api, accounts: &Accounts, order: &Order) -> (Outcome, Optio
         StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY => Outcome::Refused {
             status: answer.status.as_u16(),
             problem: answer.problem().to_owned(),
-            detail: answer.detail().to_owned(),
+            detail: answer.detail(),
         },
         // The rest says that the request, not the sale, is at fault: nobody may or nobody can.
         _ => Outcome::Failed(answer.to_string()),
