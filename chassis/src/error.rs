@@ -1,7 +1,7 @@
 //! One error type for every layer above the domain. It travels between services as a gRPC status without loss, and
 //! leaves for the world as a problem document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)).
 
-use std::{borrow::Cow, collections::HashMap, fmt, time::Duration};
+use std::{borrow::Cow, collections::HashMap, error::Error as _, fmt, time::Duration};
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -327,6 +327,8 @@ impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         if crate::postgres::is_transient(&error) {
             Self::unavailable(error)
+        } else if crate::postgres::is_unstorable_text(&error) {
+            Self::bad_request("a text holds the character U+0000, which cannot be stored")
         } else {
             Self::internal(error)
         }
@@ -440,6 +442,8 @@ impl From<tonic::Status> for Error {
         let Some(info) = details.error_info().filter(|info| info.domain == DOMAIN) else {
             let code = Code::from_grpc(status.code());
             return match code {
+                // No status that came over the line: the line broke in the middle of the call.
+                _ if status.source().is_some() => Self::unavailable(status),
                 // A peer that is away answers nothing of ours.
                 Code::Unavailable | Code::DeadlineExceeded => Self::unavailable(status),
                 Code::Internal => Self::internal(status),
@@ -503,6 +507,14 @@ mod tests {
             assert_eq!((received.0.fields, received.0.extensions), expected);
             assert_eq!(received.0.retry_after, Some(Duration::from_secs(2)));
         }
+    }
+
+    #[test]
+    fn a_call_whose_line_broke_may_be_made_again() {
+        let broken = tonic::Status::from_error("transport error".into());
+        assert_eq!(Error::from(broken).code(), Code::Unavailable);
+        let refused = tonic::Status::unknown("what the peer said");
+        assert_eq!(Error::from(refused).code(), Code::Internal);
     }
 
     #[test]

@@ -47,12 +47,25 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
                 let path = error.path().to_string();
                 let error = error.into_inner();
                 if error.is_data() {
-                    let field = if path == "." { "body".to_owned() } else { path };
-                    Error::invalid_field(field, without_position(&error))
+                    let detail = without_position(&error);
+                    Error::invalid_field(field(path, &detail), detail)
                 } else {
                     Error::bad_request(format!("the body is not JSON: {error}"))
                 }
             })
+    }
+}
+
+/// Of a missing field serde's path is its parent's; the message names it.
+fn field(path: String, message: &str) -> String {
+    let missing = message
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.strip_suffix('`'));
+    match (path.as_str(), missing) {
+        (".", None) => "body".to_owned(),
+        (".", Some(name)) => name.to_owned(),
+        (_, None) => path,
+        (_, Some(name)) => format!("{path}.{name}"),
     }
 }
 
@@ -265,6 +278,31 @@ impl utoipa::Modify for BearerToken {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_bad_field_is_named_by_its_path() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Line {
+            #[allow(dead_code)]
+            quantity: i64,
+        }
+        type Body = std::collections::HashMap<String, Vec<Line>>;
+        for (body, field) in [
+            (r#"{"lines": [{"quantity": 1}, {}]}"#, "lines[1].quantity"),
+            (r#"{"lines": [{"quantity": "1"}]}"#, "lines[0].quantity"),
+            (r#"{"lines": [{"size": 1}]}"#, "lines[0].size"),
+            (r#"{"lines": 1}"#, "lines"),
+            ("1", "body"),
+        ] {
+            let request = axum::extract::Request::new(body.into());
+            let refused = Json::<Body>::from_request(request, &()).await.unwrap_err();
+            assert_eq!(refused.fields()[0].field, field);
+        }
+        let request = axum::extract::Request::new("{}".into());
+        let refused = Json::<Line>::from_request(request, &()).await.unwrap_err();
+        assert_eq!(refused.fields()[0].field, "quantity");
+    }
 
     #[test]
     fn a_page_knows_whether_there_is_another() {

@@ -127,6 +127,15 @@ pub fn is_transient(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Whether a text holds a character that PostgreSQL does not: U+0000.
+pub(crate) fn is_unstorable_text(error: &sqlx::Error) -> bool {
+    // character_not_in_repertoire, untranslatable_character
+    error
+        .as_database_error()
+        .and_then(|error| error.code())
+        .is_some_and(|code| ["22021", "22P05"].contains(&code.as_ref()))
+}
+
 /// The name of the constraint that a statement violated, if one was.
 #[must_use]
 pub fn constraint(error: &sqlx::Error) -> Option<&str> {

@@ -3,7 +3,14 @@
 // A test without its fixture fails, and this is how.
 #![allow(clippy::expect_used)]
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicU16, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use sqlx::{
@@ -47,8 +54,17 @@ pub fn namespace() -> String {
 /// When the machine has no free port.
 #[must_use]
 pub fn free_addr() -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("a bound address")
+    // Below those that systems use for outgoing connections: one of these could take the port before the test does.
+    const FIRST: u16 = 10_000;
+    const COUNT: u16 = 20_000;
+    static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(rand::random()));
+    (0..COUNT)
+        .find_map(|_| {
+            let port = FIRST + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT;
+            let listener = std::net::TcpListener::bind(("127.0.0.1", port)).ok()?;
+            listener.local_addr().ok()
+        })
+        .expect("a free port")
 }
 
 /// A database of its own, dropped with the value.

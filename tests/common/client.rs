@@ -1,7 +1,10 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::shop::PATIENCE;
 
 /// A client of the public REST interface, signed in or not.
 #[derive(Clone)]
@@ -32,9 +35,31 @@ impl Answer {
     pub fn expect_problem(self, status: u16, kind: &str) -> Value {
         let content_type = self.headers.get("content-type").cloned();
         let body = self.expect(status);
-        assert_eq!(content_type.expect("a content type"), "application/problem+json");
+        assert_eq!(
+            content_type.expect("a content type"),
+            "application/problem+json"
+        );
         assert_eq!(body["type"], format!("urn:problem-type:{kind}"), "{body:#}");
         body
+    }
+
+    /// The problem that this field, and no other, is not acceptable.
+    #[track_caller]
+    pub fn expect_field(self, field: &str) -> Value {
+        let problem = self.expect_problem(422, "validation");
+        let errors = problem["errors"].as_array().expect("errors");
+        let fields: Vec<_> = errors.iter().map(|error| &error["field"]).collect();
+        assert_eq!(fields, [field], "{problem:#}");
+        problem
+    }
+
+    /// Whether the same request may fare better in a moment.
+    pub fn is_passing(&self) -> bool {
+        match self.status.as_u16() {
+            503 | 504 => true,
+            409 => self.header("retry-after").is_some(),
+            _ => false,
+        }
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -52,7 +77,11 @@ impl Client {
             .timeout(Duration::from_secs(60))
             .build()
             .expect("a client");
-        Self { http, base: base.to_owned(), token: None }
+        Self {
+            http,
+            base: base.to_owned(),
+            token: None,
+        }
     }
 
     /// The same, signed in.
@@ -60,7 +89,10 @@ impl Client {
         let credentials = json!({"email": email, "password": password});
         let tokens = self.post("/v1/auth/login", credentials).await.expect(200);
         let token = tokens["access_token"].as_str().expect("an access token");
-        Self { token: Some(token.to_owned()), ..self.clone() }
+        Self {
+            token: Some(token.to_owned()),
+            ..self.clone()
+        }
     }
 
     pub fn token(&self) -> Option<&str> {
@@ -68,7 +100,10 @@ impl Client {
     }
 
     pub fn with_token(&self, token: &str) -> Self {
-        Self { token: Some(token.to_owned()), ..self.clone() }
+        Self {
+            token: Some(token.to_owned()),
+            ..self.clone()
+        }
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -85,10 +120,14 @@ impl Client {
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.ok()?;
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Some(Answer { status, headers, body })
+        Some(Answer {
+            status,
+            headers,
+            body,
+        })
     }
 
-    async fn send(request: RequestBuilder) -> Answer {
+    pub async fn send(request: RequestBuilder) -> Answer {
         Self::try_send(request).await.expect("an answer")
     }
 
@@ -114,7 +153,12 @@ impl Client {
 
     /// A POST that may be repeated.
     pub async fn post_once(&self, path: &str, key: &str, body: Value) -> Answer {
-        Self::send(self.request(Method::POST, path).header("idempotency-key", key).json(&body)).await
+        Self::send(
+            self.request(Method::POST, path)
+                .header("idempotency-key", key)
+                .json(&body),
+        )
+        .await
     }
 
     /// Places an order of `(sku, quantity)` lines.
@@ -127,7 +171,26 @@ impl Client {
         Self::try_send(self.order_request(key, lines)).await
     }
 
-    fn order_request(&self, key: &str, lines: &[(&str, i64)]) -> RequestBuilder {
+    /// The same, sent again until nothing is away any more.
+    pub async fn order_in_the_end(&self, key: &str, lines: &[(&str, i64)]) -> Answer {
+        let started = Instant::now();
+        loop {
+            let answer = self.try_order(key, lines).await;
+            match answer {
+                Some(answer) if !answer.is_passing() => return answer,
+                _ => assert!(started.elapsed() < PATIENCE, "no order: {answer:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Who is signed in.
+    pub async fn id(&self) -> Uuid {
+        let me = self.get("/v1/me").await.expect(200);
+        me["id"].as_str().expect("an id").parse().expect("a UUID")
+    }
+
+    pub fn order_request(&self, key: &str, lines: &[(&str, i64)]) -> RequestBuilder {
         let lines: Vec<Value> = lines
             .iter()
             .map(|(sku, quantity)| json!({"sku": sku, "quantity": quantity}))

@@ -16,7 +16,10 @@ pub async fn settle(shop: &Shop) {
         if pending.is_empty() {
             return;
         }
-        assert!(started.elapsed() < PATIENCE, "not settled after {PATIENCE:?}: {pending:?}");
+        assert!(
+            started.elapsed() < PATIENCE,
+            "not settled after {PATIENCE:?}: {pending:?}"
+        );
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
 }
@@ -32,9 +35,24 @@ async fn pending(shop: &Shop) -> BTreeMap<&'static str, i64> {
     let unpublished = "select count(*) from outbox where published_at is null";
     count("order-svc's outbox", shop.order(), unpublished).await;
     count("inventory-svc's outbox", shop.inventory(), unpublished).await;
-    count("identity-svc's outbox", &shop.databases.identity.pool, unpublished).await;
-    count("undecided holds", shop.inventory(), "select count(*) from holds where state = 'HELD'").await;
-    count("unconfirmed orders", shop.order(), "select count(*) from orders where status = 'placed'").await;
+    count(
+        "identity-svc's outbox",
+        &shop.databases.identity.pool,
+        unpublished,
+    )
+    .await;
+    count(
+        "undecided holds",
+        shop.inventory(),
+        "select count(*) from holds where state = 'HELD'",
+    )
+    .await;
+    count(
+        "unconfirmed orders",
+        shop.order(),
+        "select count(*) from orders where status = 'placed'",
+    )
+    .await;
     count(
         "stale views",
         shop.order(),
@@ -42,10 +60,11 @@ async fn pending(shop: &Shop) -> BTreeMap<&'static str, i64> {
           where v.version is distinct from o.version",
     )
     .await;
-    let followed: Vec<(Uuid, i64)> = sqlx::query_as("select order_id, version from followed_orders")
-        .fetch_all(shop.inventory())
-        .await
-        .expect("followed orders");
+    let followed: Vec<(Uuid, i64)> =
+        sqlx::query_as("select order_id, version from followed_orders")
+            .fetch_all(shop.inventory())
+            .await
+            .expect("followed orders");
     let written: BTreeMap<Uuid, i64> = sqlx::query_as("select id, version from orders")
         .fetch_all(shop.order())
         .await
@@ -53,9 +72,15 @@ async fn pending(shop: &Shop) -> BTreeMap<&'static str, i64> {
         .into_iter()
         .collect();
     let followed: BTreeMap<Uuid, i64> = followed.into_iter().collect();
-    let behind = written.iter().filter(|(id, version)| followed.get(id) != Some(version)).count();
+    let behind = written
+        .iter()
+        .filter(|(id, version)| followed.get(id) != Some(version))
+        .count();
     if behind > 0 {
-        pending.insert("orders that inventory-svc has not followed", behind.try_into().expect("a count"));
+        pending.insert(
+            "orders that inventory-svc has not followed",
+            behind.try_into().expect("a count"),
+        );
     }
     pending
 }
@@ -87,7 +112,11 @@ pub async fn check(shop: &Shop) {
             sqlx::query_scalar(sql).fetch_all(shop.inventory()).await.expect(rule);
         assert_eq!(broken, Vec::<String>::new(), "{rule}");
     }
-    assert_eq!(held(shop.inventory()).await, wanted(shop.order()).await, "live holds add up to live orders");
+    assert_eq!(
+        held(shop.inventory()).await,
+        wanted(shop.order()).await,
+        "live holds add up to live orders"
+    );
     let wrong: Vec<Uuid> = sqlx::query_scalar(
         "select o.id from orders o join read_model.orders v on v.order_id = o.id
           where v.status <> o.status or v.customer_id <> o.customer_id
@@ -108,7 +137,11 @@ pub async fn check(shop: &Shop) {
     .fetch_all(shop.order())
     .await
     .expect("decisions");
-    assert_eq!(doubtful, Vec::<Uuid>::new(), "each order has its committed hold, and each committed hold its order");
+    assert_eq!(
+        doubtful,
+        Vec::<Uuid>::new(),
+        "each order has its committed hold, and each committed hold its order"
+    );
 }
 
 type Quantities = BTreeMap<(Uuid, String), i64>;

@@ -9,7 +9,7 @@ use easyorder::{Configs, System};
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::{Client, invariants};
+use super::{Client, Lines, invariants};
 
 pub const ADMIN_EMAIL: &str = "admin@shop.example";
 pub const ADMIN_PASSWORD: &str = "a long administrator's password";
@@ -66,11 +66,28 @@ impl Shop {
 
     /// A shop with some settings changed.
     pub async fn open_with(change: impl FnOnce(&mut Configs)) -> Self {
+        let (databases, configs) = Self::plan(change).await;
+        Self::open_as(databases, configs).await
+    }
+
+    /// The same, with its services on lines that can fail.
+    pub async fn open_on_lines(change: impl FnOnce(&mut Configs)) -> (Self, Lines) {
+        let (databases, mut configs) = Self::plan(change).await;
+        let lines = Lines::lay(&mut configs).await;
+        (Self::open_as(databases, configs).await, lines)
+    }
+
+    async fn plan(change: impl FnOnce(&mut Configs)) -> (Databases, Configs) {
         // So that RUST_LOG shows what a shop does, and its errors reach the bus.
         chassis::telemetry::init();
         let databases = Databases::create().await;
         let mut configs = configs(&databases);
         change(&mut configs);
+        configs.wire().expect("addresses that make URLs");
+        (databases, configs)
+    }
+
+    async fn open_as(databases: Databases, configs: Configs) -> Self {
         let mut shop = Self {
             url: format!("http://{}", configs.gateway.http_addr),
             configs,
@@ -83,7 +100,7 @@ impl Shop {
 
     /// Starts the services; they must not be running.
     pub async fn start(&mut self) {
-        let system = System::start(self.configs.clone())
+        let system = System::start_wired(self.configs.clone())
             .await
             .expect("a shop that starts");
         system
@@ -118,6 +135,17 @@ impl Shop {
     /// The administrator, signed in.
     pub async fn admin(&self) -> Client {
         self.visitor().signed_in(ADMIN_EMAIL, ADMIN_PASSWORD).await
+    }
+
+    /// A member of the staff, signed in.
+    pub async fn staff(&self, admin: &Client) -> Client {
+        let staff = self.customer().await;
+        let path = format!("/v1/users/{}/roles", staff.id().await);
+        admin
+            .put(&path, json!({"roles": ["staff"]}))
+            .await
+            .expect(200);
+        staff
     }
 
     /// A product with some stock. `price` in pence.

@@ -9,7 +9,10 @@ async fn an_order_is_placed_confirmed_and_shown() {
     shop.product(&admin, "85123A-255", 255, 10).await;
     let buyer = shop.customer().await;
 
-    let order = buyer.order("536365", &[("85123A-255", 6)]).await.expect(201);
+    let order = buyer
+        .order("536365", &[("85123A-255", 6)])
+        .await
+        .expect(201);
     assert_eq!(order["status"], "placed");
     assert_eq!(order["total"], 1530);
     assert_eq!(order["currency"], "GBP");
@@ -33,7 +36,11 @@ async fn two_hundred_buyers_of_fifty_pieces_make_fifty_orders() {
 
     let answers = join_all((0..200).map(|n| {
         let buyer = buyers[n % buyers.len()].clone();
-        async move { buyer.order(&format!("order-{n}"), &[("HOT", 1)]).await }
+        async move {
+            buyer
+                .order_in_the_end(&format!("order-{n}"), &[("HOT", 1)])
+                .await
+        }
     }))
     .await;
 

@@ -151,6 +151,7 @@ fn parse(request: pb::ReserveRequest) -> Result<domain::Request> {
         .enumerate()
         .map(|(line, requested)| {
             Ok(RequestLine {
+                index: line,
                 sku: Sku::parse(&requested.sku)
                     .map_err(|reason| RefusedReservation::Sku { line, reason })?,
                 quantity: Quantity::parse(requested.quantity)

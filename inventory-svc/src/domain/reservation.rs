@@ -26,6 +26,8 @@ impl Quantity {
 pub struct RequestLine {
     pub sku: Sku,
     pub quantity: Quantity,
+    /// Its place, from 0, in what the caller wrote. A refusal names the line by it.
+    pub index: usize,
 }
 
 /// What the buyer wants to use for the order beside money.
@@ -57,7 +59,7 @@ impl Request {
     ) -> Result<Self, RefusedReservation> {
         let mut distinct: Vec<RequestLine> = Vec::with_capacity(lines.len());
         let mut position = BTreeMap::new();
-        for (index, line) in lines.into_iter().enumerate() {
+        for line in lines {
             match position.get(&line.sku) {
                 None => {
                     position.insert(line.sku.clone(), distinct.len());
@@ -66,7 +68,7 @@ impl Request {
                 Some(&first) => {
                     let sum = &mut distinct[first].quantity;
                     *sum = Quantity::parse(sum.get() + line.quantity.get())
-                        .ok_or(RefusedReservation::Quantity { line: index })?;
+                        .ok_or(RefusedReservation::Quantity { line: line.index })?;
                 }
             }
         }
@@ -152,13 +154,13 @@ pub fn price(
     let mut unknown = Vec::new();
     let mut shortages = Vec::new();
     let mut currency = None;
-    for (index, line) in request.lines.iter().enumerate() {
+    for line in &request.lines {
         let Some(offer) = offers.get(&line.sku).filter(|offer| offer.active) else {
-            unknown.push(index);
+            unknown.push(line.index);
             continue;
         };
         if *currency.get_or_insert(offer.price.currency) != offer.price.currency {
-            return Err(RefusedReservation::OtherCurrency { line: index });
+            return Err(RefusedReservation::OtherCurrency { line: line.index });
         }
         let available = offer.levels.available();
         let requested = line.quantity.get();
@@ -216,9 +218,11 @@ mod tests {
     fn request(lines: &[(&str, i64)]) -> Result<Request, RefusedReservation> {
         let lines = lines
             .iter()
-            .map(|(name, pieces)| RequestLine {
+            .enumerate()
+            .map(|(index, (name, pieces))| RequestLine {
                 sku: sku(name),
                 quantity: Quantity::parse(*pieces).unwrap(),
+                index,
             })
             .collect();
         let key = HoldKey {
@@ -277,10 +281,13 @@ mod tests {
     fn what_is_not_sold_is_unknown() {
         let mut offers = offers(&[("A", 1, Currency::GBP), ("B", 1, Currency::GBP)]);
         offers.get_mut(&sku("B")).unwrap().active = false;
-        let refused = price(&request(&[("A", 1), ("B", 1), ("C", 1)]).unwrap(), &offers);
+        let refused = price(
+            &request(&[("A", 1), ("A", 1), ("B", 1), ("C", 1)]).unwrap(),
+            &offers,
+        );
         assert_eq!(
             refused,
-            Err(RefusedReservation::UnknownSkus { lines: vec![1, 2] })
+            Err(RefusedReservation::UnknownSkus { lines: vec![2, 3] })
         );
     }
 

@@ -9,11 +9,17 @@ mod view;
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::{DateTime, SubsecRound as _, Utc};
 use commands::{CancelOrderHandler, CreateOrderHandler, DecideHoldsHandler};
 use freshness::Freshness;
 use ports::{Decisions, Inventory, OrderViews, Orders};
 use queries::{GetOrderHandler, ListOrdersHandler};
 pub use view::{IncentiveView, LineView, OrderView};
+
+/// The time, as PostgreSQL keeps it: what is answered now is what will be read later.
+pub(crate) fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(6)
+}
 
 /// Everything that this service does.
 pub struct App {

@@ -2,11 +2,13 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-/// What a customer asks for: distinct SKUs, at least one. Two requests of the same content are equal.
+/// What a customer asks for: distinct SKUs, at least one. Two requests of the same content are written as the same JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Basket {
     lines: Vec<BasketLine>,
     incentive: Option<Incentive>,
+    #[serde(skip)]
+    asked: Vec<BasketLine>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,15 +42,15 @@ impl Basket {
         }
         let mut distinct: Vec<BasketLine> = Vec::with_capacity(lines.len());
         let mut position = HashMap::new();
-        for (line, asked) in lines.into_iter().enumerate() {
+        for (line, asked) in lines.iter().enumerate() {
             let valid = 1..=Self::MAX_QUANTITY;
             if !valid.contains(&asked.quantity) {
                 return Err(InvalidBasket::Quantity { line });
             }
             match position.get(&asked.sku) {
                 None => {
-                    position.insert(asked.sku.clone(), distinct.len());
-                    distinct.push(asked);
+                    position.insert(&asked.sku, distinct.len());
+                    distinct.push(asked.clone());
                 }
                 Some(&first) => {
                     let first: &mut BasketLine = &mut distinct[first];
@@ -73,12 +75,19 @@ impl Basket {
         Ok(Self {
             lines: distinct,
             incentive,
+            asked: lines,
         })
     }
 
     #[must_use]
     pub fn lines(&self) -> &[BasketLine] {
         &self.lines
+    }
+
+    /// The lines as the customer wrote them, for who names a bad one by its place.
+    #[must_use]
+    pub fn asked(&self) -> &[BasketLine] {
+        &self.asked
     }
 
     #[must_use]

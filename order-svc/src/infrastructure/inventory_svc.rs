@@ -44,7 +44,7 @@ impl Inventory for InventorySvc {
             hold_no: hold.hold_no,
             customer_id: customer_id.to_string(),
             lines: basket
-                .lines()
+                .asked()
                 .iter()
                 .map(|line| pb::Line {
                     sku: line.sku.clone(),

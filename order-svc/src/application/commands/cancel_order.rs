@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use chassis::{Error, Result};
-use chrono::Utc;
 use uuid::Uuid;
 
 use crate::{
@@ -9,6 +8,7 @@ use crate::{
         OrderView,
         errors::{stale, unknown_order},
         freshness::Freshness,
+        now,
         ports::Orders,
     },
     domain::Reason,
@@ -59,7 +59,7 @@ impl CancelOrderHandler {
             {
                 return Err(stale(order.version));
             }
-            let Some(event) = order.cancel(command.reason.clone(), Utc::now())? else {
+            let Some(event) = order.cancel(command.reason.clone(), now())? else {
                 return Ok(OrderView::from(&order));
             };
             if self.orders.save(&order, &event).await? {

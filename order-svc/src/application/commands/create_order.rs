@@ -4,13 +4,13 @@ use chassis::{
     Error, Result,
     idempotency::{self, Answer, IdempotencyKey},
 };
-use chrono::Utc;
 use uuid::Uuid;
 
 use crate::{
     application::{
         OrderView,
         freshness::Freshness,
+        now,
         ports::{Decisions, HoldRef, Inventory, LookUp, Orders, Placed, Placement, Reserved},
     },
     domain::{Basket, Order, order_id},
@@ -96,14 +96,8 @@ impl CreateOrderHandler {
                 anyhow::anyhow!("failpoint")
             )));
             let incentive = basket.incentive().cloned();
-            let (order, event) = Order::place(
-                order_id,
-                customer_id,
-                hold_no,
-                pricing,
-                incentive,
-                Utc::now(),
-            );
+            let (order, event) =
+                Order::place(order_id, customer_id, hold_no, pricing, incentive, now());
             let response = OrderView::from(&order);
             let placement = Placement {
                 order: &order,

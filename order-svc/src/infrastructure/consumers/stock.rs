@@ -2,12 +2,14 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chassis::{Error, Result, amqp::EventHandler};
-use chrono::Utc;
 use proto::{cloudevents::CloudEvent, events::inventory::StockConfirmed};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::infrastructure::postgres::{load_many, save_many};
+use crate::{
+    application::now,
+    infrastructure::postgres::{load_many, save_many},
+};
 
 /// Moves orders from placed to confirmed once inventory-svc has their stock safe.
 pub struct ConfirmOrders;
@@ -24,7 +26,7 @@ impl EventHandler for ConfirmOrders {
                 .extend(stock.holds);
         }
         let ids: Vec<Uuid> = confirmed.keys().copied().collect();
-        let at = Utc::now();
+        let at = now();
         let changed: Vec<_> = load_many(tx, &ids)
             .await?
             .into_iter()

@@ -93,7 +93,13 @@ impl Orders for PgOrders {
         if !save_many(&mut tx, &[(order, event)]).await? {
             return Ok(false);
         }
+        fail::fail_point!("save-before-commit", |_| Err(chassis::Error::unavailable(
+            anyhow::anyhow!("failpoint")
+        )));
         tx.commit().await?;
+        fail::fail_point!("save-outcome-unknown", |_| Err(
+            chassis::Error::unavailable(anyhow::anyhow!("failpoint"))
+        ));
         Ok(true)
     }
 }
