@@ -1,0 +1,9 @@
+//! The only door: one document, one form of errors, ids on every answer, readiness.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod documents;
+mod problems;
+mod readiness;
+mod tracing;
