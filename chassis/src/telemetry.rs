@@ -45,10 +45,18 @@ struct Logged {
 
 /// Starts logging for this process. `RUST_LOG` filters (default `info`); `LOG_FORMAT=json` writes JSON lines.
 pub fn init() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
-        // lapin logs the payload of what is returned to it; apalis logs what the worker handles and logs itself.
-        EnvFilter::new("info,lapin=error,sqlx=warn,apalis_core=off,apalis_postgres=off")
-    });
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,lapin=error,sqlx=warn"));
+    // Whatever is asked for: lapin logs the payload of what is returned to it; apalis logs what the worker handles and
+    // logs itself.
+    let filter = [
+        "lapin::returned_messages=off",
+        "apalis_core=off",
+        "apalis_postgres=off",
+    ]
+    .into_iter()
+    .filter_map(|directive| directive.parse().ok())
+    .fold(filter, EnvFilter::add_directive);
     let json = std::env::var("LOG_FORMAT").is_ok_and(|format| format == "json");
     // Colours are for people; a file or a pipe gets the text alone.
     let format = tracing_subscriber::fmt::layer().with_ansi(std::io::stdout().is_terminal());
