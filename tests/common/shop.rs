@@ -88,14 +88,24 @@ impl Shop {
     }
 
     async fn open_as(databases: Databases, configs: Configs) -> Self {
-        let mut shop = Self {
+        let mut shop = Self::closed_as(databases, configs);
+        shop.start().await;
+        shop
+    }
+
+    /// All that a shop needs; its services are for the test to start, in another process for example.
+    pub async fn closed() -> Self {
+        let (databases, configs) = Self::plan(|_| {}).await;
+        Self::closed_as(databases, configs)
+    }
+
+    fn closed_as(databases: Databases, configs: Configs) -> Self {
+        Self {
             url: format!("http://{}", configs.gateway.http_addr),
             configs,
             databases,
             system: None,
-        };
-        shop.start().await;
-        shop
+        }
     }
 
     /// Starts the services; they must not be running.
@@ -185,6 +195,7 @@ impl Shop {
         self.stop().await;
         let bus = Bus::new(&self.configs.order.amqp, "test");
         bus.delete_topology().await.expect("queues removed");
+        std::fs::remove_dir_all(&self.configs.worker.mail.mail_dir).ok();
         self.databases.drop();
     }
 }
