@@ -48,16 +48,22 @@ pub fn namespace() -> String {
     format!("test-{}", Uuid::now_v7().simple())
 }
 
-/// An address that nobody listens at. Its port is below those that a system gives to outgoing connections (32768 on
-/// Linux), so that it is still free when a server that was stopped wants it back.
+/// An address that nobody listens at.
 ///
 /// # Panics
 /// When the machine has no free port.
 #[must_use]
 pub fn free_addr() -> SocketAddr {
-    (0..1_000)
-        .map(|_| SocketAddr::from(([127, 0, 0, 1], rand::random_range(10_000..32_768))))
-        .find(|addr| std::net::TcpListener::bind(addr).is_ok())
+    // Below those that systems use for outgoing connections: one of these could take the port before the test does.
+    const FIRST: u16 = 10_000;
+    const COUNT: u16 = 20_000;
+    static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(rand::random()));
+    (0..COUNT)
+        .find_map(|_| {
+            let port = FIRST + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT;
+            let listener = std::net::TcpListener::bind(("127.0.0.1", port)).ok()?;
+            listener.local_addr().ok()
+        })
         .expect("a free port")
 }
 
