@@ -7,9 +7,13 @@ mod common;
 
 mod cancelling;
 mod crashes;
+mod delivery;
 mod listing;
+mod outages;
 mod ownership;
 mod placing;
+mod races;
 mod reading;
 mod retries;
+mod sweeping;
 mod validation;
