@@ -79,19 +79,21 @@ impl Configs {
     pub fn wire(&mut self) -> anyhow::Result<()> {
         let identity_http = url(self.identity.http_addr);
         let identity_grpc = url(self.identity.grpc_addr);
+        for auth in [
+            &mut self.inventory.auth,
+            &mut self.order.auth,
+            &mut self.worker.auth,
+        ] {
+            auth.identity_http_url.clone_from(&identity_http);
+            auth.identity_grpc_url.clone_from(&identity_grpc);
+        }
         let inventory_grpc = url(self.inventory.grpc_addr);
         let order_grpc = url(self.order.grpc_addr);
 
-        self.inventory.identity_http_url.clone_from(&identity_http);
-        self.inventory.identity_grpc_url.clone_from(&identity_grpc);
         self.inventory.order_grpc_url.clone_from(&order_grpc);
 
-        self.order.identity_http_url.clone_from(&identity_http);
-        self.order.identity_grpc_url.clone_from(&identity_grpc);
         self.order.inventory_grpc_url.clone_from(&inventory_grpc);
 
-        self.worker.identity_http_url.clone_from(&identity_http);
-        self.worker.identity_grpc_url.clone_from(&identity_grpc);
         self.worker.inventory_grpc_url = inventory_grpc;
         self.worker.order_grpc_url = order_grpc;
 

@@ -2,6 +2,8 @@
 //! second, so that a role taken away stops working within that time.
 
 use std::{
+    collections::BTreeMap,
+    marker::PhantomData,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,6 +17,7 @@ use proto::identity::v1::{CheckPermissionRequest, identity_service_client::Ident
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, RwLock};
 use tonic::transport::Channel;
+use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 use uuid::Uuid;
 
 use crate::{Error, Result, grpc, http::bearer, trace::TraceContext};
@@ -33,6 +36,29 @@ const CALL_DEADLINE: Duration = Duration::from_secs(2);
 const PERMISSION_TTL: Duration = Duration::from_secs(1);
 /// Unknown key ids cannot make us fetch more often than this.
 const REFETCH_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Where identity-svc is.
+#[derive(Debug, Clone, clap::Args)]
+// Flattened into parsers that are called `Config` too, and clap wants the names of its groups unique.
+#[group(skip)]
+pub struct Config {
+    /// Where identity-svc's REST interface is
+    #[arg(
+        long,
+        env = "IDENTITY_HTTP_URL",
+        value_name = "IDENTITY_HTTP_URL",
+        default_value = "http://127.0.0.1:8081"
+    )]
+    pub identity_http_url: String,
+    /// Where identity-svc's gRPC interface is
+    #[arg(
+        long,
+        env = "IDENTITY_GRPC_URL",
+        value_name = "IDENTITY_GRPC_URL",
+        default_value = "http://127.0.0.1:50051"
+    )]
+    pub identity_grpc_url: String,
+}
 
 /// The claims of an access token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,14 +112,15 @@ impl Auth {
         }
     }
 
-    /// Keys and permissions of the identity service at these addresses.
+    /// Keys and permissions of identity-svc.
     ///
     /// # Errors
     /// When an address is malformed.
-    pub fn remote(identity_http_url: &str, identity_grpc_url: &str) -> anyhow::Result<Self> {
+    pub fn remote(config: &Config) -> anyhow::Result<Self> {
+        let channel = grpc::channel(&config.identity_grpc_url)?;
         Ok(Self::new(
-            Arc::new(RemoteKeys::new(identity_http_url)?),
-            Arc::new(RemotePermissions::new(grpc::channel(identity_grpc_url)?)),
+            Arc::new(RemoteKeys::new(&config.identity_http_url)?),
+            Arc::new(RemotePermissions::new(channel)),
         ))
     }
 
@@ -163,6 +190,57 @@ where
             id: claims.sub,
             permissions: auth.permissions,
         })
+    }
+}
+
+/// A permission, as a type, so that a handler's signature says what it needs.
+pub trait Permission: Send + Sync + 'static {
+    /// For example `orders:manage`.
+    const NAME: &'static str;
+}
+
+/// A caller who holds the permission `P`; as an extractor it refuses all others, before anybody looks at the body.
+#[derive(Clone)]
+pub struct Permitted<P> {
+    pub caller: Caller,
+    permission: PhantomData<P>,
+}
+
+impl<S, P: Permission> FromRequestParts<S> for Permitted<P>
+where
+    S: Send + Sync,
+    Auth: FromRef<S>,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        caller.require(P::NAME).await?;
+        Ok(Self {
+            caller,
+            permission: PhantomData,
+        })
+    }
+}
+
+/// How [`Permitted`] refuses, for the OpenAPI document.
+pub struct NotPermitted<P>(PhantomData<P>);
+
+impl<P: Permission> utoipa::IntoResponses for NotPermitted<P> {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let problem = |description: String| {
+            let body = Content::new(Some(Ref::from_schema_name("Problem")));
+            RefOr::T(
+                ResponseBuilder::new()
+                    .description(description)
+                    .content(crate::error::PROBLEM_JSON, body)
+                    .build(),
+            )
+        };
+        BTreeMap::from([
+            ("401".to_owned(), problem("Not signed in".to_owned())),
+            ("403".to_owned(), problem(format!("Without `{}`", P::NAME))),
+        ])
     }
 }
 

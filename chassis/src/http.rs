@@ -267,6 +267,7 @@ impl utoipa::Modify for BearerToken {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
+            .description(Some("The `access_token` of `POST /v1/auth/login`"))
             .build();
         openapi
             .components

@@ -39,10 +39,10 @@ pub async fn migrate(_: &Config) -> anyhow::Result<()> {
 pub async fn start(config: Config) -> anyhow::Result<Service> {
     let service = Service::new("gateway");
     let proxy = Arc::new(proxy::Proxy::new(&config));
-    let auth = Auth::remote(
-        &config.identity_http_url.to_string(),
-        &config.identity_grpc_url,
-    )
+    let auth = Auth::remote(&chassis::auth::Config {
+        identity_http_url: config.identity_http_url.to_string(),
+        identity_grpc_url: config.identity_grpc_url.clone(),
+    })
     .context("bad configuration: IDENTITY_GRPC_URL")?;
     let documents = openapi::Documents::new(proxy.clone())?;
     let probe = health::Probe::new(proxy.clone(), service.health().clone());

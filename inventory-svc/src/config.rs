@@ -56,22 +56,8 @@ pub struct Config {
         default_value = "http://127.0.0.1:50053"
     )]
     pub order_grpc_url: String,
-    /// Where identity-svc's REST interface is
-    #[arg(
-        long,
-        env = "IDENTITY_HTTP_URL",
-        value_name = "IDENTITY_HTTP_URL",
-        default_value = "http://127.0.0.1:8081"
-    )]
-    pub identity_http_url: String,
-    /// Where identity-svc's gRPC interface is
-    #[arg(
-        long,
-        env = "IDENTITY_GRPC_URL",
-        value_name = "IDENTITY_GRPC_URL",
-        default_value = "http://127.0.0.1:50051"
-    )]
-    pub identity_grpc_url: String,
+    #[command(flatten)]
+    pub auth: chassis::auth::Config,
     #[command(flatten)]
     pub amqp: chassis::amqp::Config,
 }

@@ -44,7 +44,7 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
     let pool = postgres::connect(&config.database_url, config.database_pool).await?;
     postgres::migrate(&pool, &MIGRATOR).await?;
     let bus = Bus::new(&config.amqp, service.name());
-    let auth = Auth::remote(&config.identity_http_url, &config.identity_grpc_url)?;
+    let auth = Auth::remote(&config.auth)?;
     let app = Arc::new(app(&pool, &config)?);
 
     service.relay(pool.clone(), bus.clone());

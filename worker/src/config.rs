@@ -101,24 +101,6 @@ pub struct Config {
     )]
     pub keep_errors_days: u32,
 
-    /// How others reach identity-svc by HTTP
-    #[arg(
-        long,
-        env = "IDENTITY_HTTP_URL",
-        value_name = "IDENTITY_HTTP_URL",
-        default_value = "http://127.0.0.1:8081"
-    )]
-    pub identity_http_url: String,
-
-    /// How others reach identity-svc by gRPC
-    #[arg(
-        long,
-        env = "IDENTITY_GRPC_URL",
-        value_name = "IDENTITY_GRPC_URL",
-        default_value = "http://127.0.0.1:50051"
-    )]
-    pub identity_grpc_url: String,
-
     /// How others reach inventory-svc by gRPC
     #[arg(
         long,
@@ -140,6 +122,8 @@ pub struct Config {
     #[command(flatten)]
     pub mail: mail::Config,
 
+    #[command(flatten)]
+    pub auth: chassis::auth::Config,
     #[command(flatten)]
     pub amqp: amqp::Config,
 }

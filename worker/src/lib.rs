@@ -55,7 +55,7 @@ pub async fn migrate_pool(pool: &PgPool) -> anyhow::Result<()> {
 pub async fn start(config: Config) -> anyhow::Result<Service> {
     let pool = postgres::connect(&config.database_url, config.database_pool).await?;
     migrate_pool(&pool).await?;
-    let auth = Auth::remote(&config.identity_http_url, &config.identity_grpc_url)?;
+    let auth = Auth::remote(&config.auth)?;
     let (router, openapi) = router(pool.clone(), auth);
 
     let service = Service::new(NAME);

@@ -51,7 +51,11 @@ async fn the_published_keys_verify_a_token_and_show_nothing_private() {
 async fn another_service_verifies_tokens_and_asks_for_permissions() {
     let app = App::start().await;
     let (id, token) = app.customer("ann@example.com").await;
-    let auth = Auth::remote(&app.http, &app.grpc).unwrap();
+    let auth = Auth::remote(&chassis::auth::Config {
+        identity_http_url: app.http.clone(),
+        identity_grpc_url: app.grpc.clone(),
+    })
+    .unwrap();
     assert_eq!(auth.verify(&token).await.unwrap().sub.to_string(), id);
     assert!(auth.verify(&format!("{token}x")).await.is_err());
 }

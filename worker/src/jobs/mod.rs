@@ -38,7 +38,7 @@ pub const KINDS: &[&str] = &[OrderConfirmationMail::KIND, Prune::KIND, WatchSwee
 /// # Errors
 /// When an address or a mail setting is malformed.
 pub fn start(service: &Service, config: &Config, pool: &PgPool) -> anyhow::Result<()> {
-    let identity = grpc::channel(&config.identity_grpc_url)?;
+    let identity = grpc::channel(&config.auth.identity_grpc_url)?;
     let inventory = grpc::channel(&config.inventory_grpc_url)?;
     let order = grpc::channel(&config.order_grpc_url)?;
     let workers = Workers {

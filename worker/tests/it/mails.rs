@@ -100,7 +100,7 @@ fn config(database: &chassis::testing::TestDatabase, identity: String, mails: &P
     config.database_url = database.url.clone();
     config.database_pool = 4;
     config.poll_millis = 50;
-    config.identity_grpc_url = identity;
+    config.auth.identity_grpc_url = identity;
     config.mail.mail_smtp_url = None;
     config.mail.mail_dir = mails.to_owned();
     config.amqp.amqp_url = amqp_url().as_str().into();

@@ -11,14 +11,8 @@ mod users;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use chassis::auth::Auth;
-use utoipa::{
-    Modify, OpenApi as _,
-    openapi::{
-        OpenApi,
-        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
-    },
-};
+use chassis::{auth::Auth, http::BearerToken};
+use utoipa::{OpenApi as _, openapi::OpenApi};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::service::Identity;
@@ -40,26 +34,9 @@ struct Context {
         (name = "users", description = "People and the roles they hold"),
         (name = "roles", description = "Roles and what they permit"),
     ),
-    modifiers(&Bearer)
+    modifiers(&BearerToken)
 )]
 struct Document;
-
-/// The access token, as the OpenAPI document says it.
-struct Bearer;
-
-impl Modify for Bearer {
-    fn modify(&self, openapi: &mut OpenApi) {
-        let scheme = HttpBuilder::new()
-            .scheme(HttpAuthScheme::Bearer)
-            .bearer_format("JWT")
-            .description(Some("The `access_token` of `POST /v1/auth/login`"))
-            .build();
-        openapi
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("bearer", SecurityScheme::Http(scheme));
-    }
-}
 
 /// Every operation there is.
 fn operations() -> OpenApiRouter<Context> {

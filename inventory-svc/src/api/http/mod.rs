@@ -6,33 +6,33 @@ mod stock;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use chassis::{auth::Auth, http::BearerToken};
+use chassis::{
+    auth::{Auth, Permission},
+    http::BearerToken,
+};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::application::App;
 
 /// Changing the catalogue.
-const CATALOGUE_MANAGE: &str = "catalogue:manage";
-/// Seeing and booking stock.
-const STOCK_MANAGE: &str = "stock:manage";
+struct CatalogueManage;
 
-#[derive(Clone)]
-struct State {
+impl Permission for CatalogueManage {
+    const NAME: &'static str = "catalogue:manage";
+}
+
+/// Seeing and booking stock.
+struct StockManage;
+
+impl Permission for StockManage {
+    const NAME: &'static str = "stock:manage";
+}
+
+#[derive(Clone, FromRef)]
+struct Context {
     app: Arc<App>,
     auth: Auth,
-}
-
-impl FromRef<State> for Auth {
-    fn from_ref(state: &State) -> Self {
-        state.auth.clone()
-    }
-}
-
-impl FromRef<State> for Arc<App> {
-    fn from_ref(state: &State) -> Self {
-        state.app.clone()
-    }
 }
 
 #[derive(OpenApi)]
@@ -46,7 +46,7 @@ impl FromRef<State> for Arc<App> {
 )]
 struct Document;
 
-fn routes() -> OpenApiRouter<State> {
+fn routes() -> OpenApiRouter<Context> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(products::list, products::create))
         .routes(routes!(products::get, products::change, products::remove))
@@ -57,7 +57,7 @@ fn routes() -> OpenApiRouter<State> {
 /// The routes and their document.
 pub fn router(app: Arc<App>, auth: Auth) -> (axum::Router, utoipa::openapi::OpenApi) {
     let (router, openapi) = routes().split_for_parts();
-    (router.with_state(State { app, auth }), openapi)
+    (router.with_state(Context { app, auth }), openapi)
 }
 
 /// The document alone.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use axum::{extract::State, response::IntoResponse};
 use chassis::{
     Problem, Result,
-    auth::Caller,
+    auth::{NotPermitted, Permitted},
     http::{IfMatch, Json, List, Page, Path, Query, etag},
     idempotency::{IdempotencyKey, Once},
 };
@@ -12,7 +12,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::CATALOGUE_MANAGE;
+use super::CatalogueManage;
 use crate::{
     application::{
         App,
@@ -103,7 +103,7 @@ pub(super) fn sku(text: &str) -> Result<Sku> {
 ///
 /// By SKU.
 #[utoipa::path(get, path = "/v1/products", tag = "products", params(Search, Page),
-    responses((status = 200, body = List<ProductBody>), (status = 422, body = Problem)))]
+    responses((status = 200, description = "A page of products", body = List<ProductBody>), (status = 422, description = "A field is not acceptable", body = Problem)))]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     Query(search): Query<Search>,
@@ -122,7 +122,7 @@ pub(super) async fn list(
 
 /// Get a product
 #[utoipa::path(get, path = "/v1/products/{sku}", tag = "products", params(("sku" = String, Path)),
-    responses((status = 200, body = ProductBody), (status = 404, body = Problem)))]
+    responses((status = 200, description = "The product", body = ProductBody), (status = 404, description = "No product has this SKU", body = Problem)))]
 pub(super) async fn get(
     State(app): State<Arc<App>>,
     Path(text): Path<String>,
@@ -140,15 +140,14 @@ pub(super) async fn get(
 /// A product that was removed comes back with the new name and price. Needs `catalogue:manage`.
 #[utoipa::path(post, path = "/v1/products", tag = "products", request_body = NewProduct, security(("bearer" = [])),
     params(("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 201, body = ProductBody), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 409, body = Problem, description = "The SKU is taken"), (status = 422, body = Problem)))]
+    responses((status = 201, description = "Added", body = ProductBody), NotPermitted<CatalogueManage>,
+        (status = 409, body = Problem, description = "The SKU is taken"), (status = 422, description = "A field is not acceptable", body = Problem)))]
 pub(super) async fn create(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    Permitted { caller, .. }: Permitted<CatalogueManage>,
     key: Option<IdempotencyKey>,
     Json(body): Json<NewProduct>,
 ) -> Result<impl IntoResponse> {
-    caller.require(CATALOGUE_MANAGE).await?;
     let once = key
         .map(|key| Once::new(caller.id, key, "create_product", &body))
         .transpose()?;
@@ -179,16 +178,15 @@ pub(super) async fn create(
 /// Orders keep the price at which they were placed. Needs `catalogue:manage`.
 #[utoipa::path(patch, path = "/v1/products/{sku}", tag = "products", request_body = ProductPatch,
     security(("bearer" = [])), params(("sku" = String, Path), ("If-Match" = Option<String>, Header)),
-    responses((status = 200, body = ProductBody), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 412, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 200, description = "The product", body = ProductBody), NotPermitted<CatalogueManage>,
+        (status = 404, description = "No product has this SKU", body = Problem), (status = 412, description = "The product has changed since", body = Problem), (status = 422, description = "A field is not acceptable", body = Problem)))]
 pub(super) async fn change(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    _: Permitted<CatalogueManage>,
     Path(text): Path<String>,
     expected: Option<IfMatch>,
     Json(body): Json<ProductPatch>,
 ) -> Result<impl IntoResponse> {
-    caller.require(CATALOGUE_MANAGE).await?;
     let change = ProductChange {
         name: body.name.as_deref().map(ProductName::parse).transpose()?,
         price: body
@@ -211,14 +209,13 @@ pub(super) async fn change(
 /// It is no longer sold; orders that have it stay as they are. Needs `catalogue:manage`.
 #[utoipa::path(delete, path = "/v1/products/{sku}", tag = "products", security(("bearer" = [])),
     params(("sku" = String, Path)),
-    responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem)))]
+    responses((status = 204, description = "Removed"), NotPermitted<CatalogueManage>,
+        (status = 404, description = "No product has this SKU", body = Problem)))]
 pub(super) async fn remove(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    _: Permitted<CatalogueManage>,
     Path(text): Path<String>,
 ) -> Result<StatusCode> {
-    caller.require(CATALOGUE_MANAGE).await?;
     app.commands
         .remove_product
         .handle(RemoveProduct { sku: sku(&text)? })

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use axum::{extract::State, response::IntoResponse};
 use chassis::{
     Problem, Result,
-    auth::Caller,
+    auth::{NotPermitted, Permitted},
     http::{Json, List, Page, Path, Query},
     idempotency::{IdempotencyKey, Once},
 };
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{STOCK_MANAGE, products::sku};
+use super::{StockManage, products::sku};
 use crate::{
     application::{
         App,
@@ -116,15 +116,14 @@ pub(super) struct NewMovement {
 /// Needs `stock:manage`. `movements` is a page: pass its `next` as `after`.
 #[utoipa::path(get, path = "/v1/products/{sku}/stock", tag = "stock", security(("bearer" = [])),
     params(("sku" = String, Path), Page),
-    responses((status = 200, body = StockBody), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem)))]
+    responses((status = 200, description = "The levels and how they came about", body = StockBody), NotPermitted<StockManage>,
+        (status = 404, description = "No product has this SKU", body = Problem)))]
 pub(super) async fn get(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    _: Permitted<StockManage>,
     Path(text): Path<String>,
     Query(page): Query<Page>,
 ) -> Result<Json<StockBody>> {
-    caller.require(STOCK_MANAGE).await?;
     let report = app
         .queries
         .get_stock
@@ -144,17 +143,16 @@ pub(super) async fn get(
 /// Needs `stock:manage`. Send an `Idempotency-Key`, so that a retry books nothing twice.
 #[utoipa::path(post, path = "/v1/products/{sku}/stock-movements", tag = "stock", request_body = NewMovement,
     security(("bearer" = [])), params(("sku" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 201, body = Levels), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 422, body = Problem),
+    responses((status = 201, description = "The levels after the movement", body = Levels), NotPermitted<StockManage>,
+        (status = 404, description = "No product has this SKU", body = Problem), (status = 422, description = "A field is not acceptable", body = Problem),
         (status = 409, body = Problem, description = "The adjustment would leave less than orders hold")))]
 pub(super) async fn book(
     State(app): State<Arc<App>>,
-    caller: Caller,
+    Permitted { caller, .. }: Permitted<StockManage>,
     Path(text): Path<String>,
     key: Option<IdempotencyKey>,
     Json(body): Json<NewMovement>,
 ) -> Result<impl IntoResponse> {
-    caller.require(STOCK_MANAGE).await?;
     let once = key
         .map(|key| Once::new(caller.id, key, "book_movement", &(&text, &body)))
         .transpose()?;

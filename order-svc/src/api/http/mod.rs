@@ -14,22 +14,10 @@ use crate::application::App;
 /// Seeing and changing everybody's orders.
 const ORDERS_MANAGE: &str = "orders:manage";
 
-#[derive(Clone)]
-struct State {
+#[derive(Clone, FromRef)]
+struct Context {
     app: Arc<App>,
     auth: Auth,
-}
-
-impl FromRef<State> for Auth {
-    fn from_ref(state: &State) -> Self {
-        state.auth.clone()
-    }
-}
-
-impl FromRef<State> for Arc<App> {
-    fn from_ref(state: &State) -> Self {
-        state.app.clone()
-    }
 }
 
 #[derive(OpenApi)]
@@ -40,7 +28,7 @@ impl FromRef<State> for Arc<App> {
 )]
 struct Document;
 
-fn routes() -> OpenApiRouter<State> {
+fn routes() -> OpenApiRouter<Context> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(orders::list, orders::create))
         .routes(routes!(orders::get))
@@ -50,7 +38,7 @@ fn routes() -> OpenApiRouter<State> {
 /// The routes and their document.
 pub fn router(app: Arc<App>, auth: Auth) -> (axum::Router, utoipa::openapi::OpenApi) {
     let (router, openapi) = routes().split_for_parts();
-    (router.with_state(State { app, auth }), openapi)
+    (router.with_state(Context { app, auth }), openapi)
 }
 
 /// The document alone.

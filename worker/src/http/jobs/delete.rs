@@ -22,7 +22,7 @@ use crate::http::operator::{NotOperator, Operator};
     )
 )]
 pub async fn delete_job(
-    Operator(caller): Operator,
+    Operator { caller, .. }: Operator,
     State(pool): State<PgPool>,
     Path(id): Path<Ulid>,
 ) -> Result<StatusCode> {

@@ -32,7 +32,7 @@ use crate::http::operator::{NotOperator, Operator};
     )
 )]
 pub async fn retry_job(
-    Operator(caller): Operator,
+    Operator { caller, .. }: Operator,
     State(pool): State<PgPool>,
     Path(id): Path<Ulid>,
     key: Option<IdempotencyKey>,

@@ -46,7 +46,7 @@ pub struct NewRole {
     )
 )]
 pub async fn create_role(
-    Manager(caller): Manager,
+    Manager { caller, .. }: Manager,
     State(identity): State<Arc<Identity>>,
     key: Option<IdempotencyKey>,
     Body(body): Body<NewRole>,
