@@ -3,8 +3,6 @@
 
 use std::{
     any::Any,
-    borrow::Cow,
-    collections::HashSet,
     panic::AssertUnwindSafe,
     sync::{
         Arc,
@@ -13,14 +11,10 @@ use std::{
     time::Duration,
 };
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow, bail};
 use async_trait::async_trait;
 use futures::{FutureExt as _, StreamExt as _};
-use lapin::{
-    message::Delivery,
-    options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions},
-    types::{AMQPValue, FieldTable},
-};
+use lapin::{message::Delivery, types::AMQPValue};
 use proto::{
     cloudevents::CloudEvent,
     topology::{Queue, WORKER_ERRORS},
@@ -31,22 +25,19 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    Bus, backoff,
+    Bus, backoff, inbox,
     publisher::Message,
     retry::{Held, Holding},
+    subscription::Subscription,
 };
 use crate::{Code, Error, Result, health::Check, trace::TraceContext};
 
 /// Events of one transaction, at most. It takes what is there and waits for no more.
 const BATCH: usize = 100;
-/// Deliveries that RabbitMQ sends ahead of their acks.
-const PREFETCH: u16 = 200;
 /// With so many events waiting for their next try, no new ones are taken.
 const MOST_HELD: usize = 100;
 /// One transaction. Then its connection counts as dead.
 const APPLY_TIMEOUT: Duration = Duration::from_secs(30);
-/// How often the channel is looked at.
-const LOOK: Duration = Duration::from_millis(200);
 /// A session that lasted so long was no failed attempt.
 const STEADY: Duration = Duration::from_secs(10);
 /// Longest reason in the header of a dead letter, in characters.
@@ -115,40 +106,26 @@ struct Consumer {
 impl Consumer {
     /// Consumes until stopped, or until the channel is lost; RabbitMQ then gives what was not acked to the next one.
     async fn session(&self, check: &Check, stop: &CancellationToken) -> anyhow::Result<()> {
-        let channel = tokio::select! {
+        let (subscription, deliveries) = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            channel = self.bus.consuming_channel() => channel?,
+            opened = Subscription::open(&self.bus, self.queue) => opened?,
         };
-        // The queue may have been deleted since the connection was made.
-        self.bus.topology.declare(&channel, &[self.queue]).await?;
-        channel
-            .basic_qos(PREFETCH, BasicQosOptions::default())
-            .await?;
-        let deliveries = channel
-            .basic_consume(
-                self.bus.topology.queue(self.queue).into(),
-                format!("{}-{}", self.bus.service, Uuid::now_v7()).into(),
-                BasicConsumeOptions::default(),
-                FieldTable::default(),
-            )
-            .await?;
         check.set(true);
-        let lost = async {
-            while channel.status().connected() {
-                sleep(LOOK).await;
-            }
+        let watch = async {
+            subscription.lost().await;
             check.set(false);
-            // The work ends by itself: at its next delivery, or at its next ack.
+            // The work ends by itself, but not in the middle of a transaction.
             std::future::pending().await
         };
         tokio::select! {
-            ended = self.work(deliveries, stop) => ended,
-            () = lost => Ok(()),
+            ended = self.work(&subscription, deliveries, stop) => ended,
+            () = watch => Ok(()),
         }
     }
 
     async fn work(
         &self,
+        subscription: &Subscription,
         deliveries: lapin::Consumer,
         stop: &CancellationToken,
     ) -> anyhow::Result<()> {
@@ -159,18 +136,24 @@ impl Consumer {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
-                held = holding.next_due() => self.retry(held, &mut holding).await?,
+                () = subscription.lost() => bail!("the channel was lost"),
+                held = holding.next_due() => self.retry(subscription, held, &mut holding).await?,
                 batch = batches.next(), if room => {
-                    let batch = batch.ok_or_else(|| anyhow!("RabbitMQ ended the consumer"))?;
+                    let batch = batch.context("RabbitMQ ended the consumer")?;
                     let batch = batch.into_iter().collect::<lapin::Result<Vec<_>>>()?;
-                    self.take(batch, &mut holding).await?;
+                    self.take(subscription, batch, &mut holding).await?;
                 }
             }
         }
     }
 
     /// Applies a batch; if that fails, holds its events to try each alone.
-    async fn take(&self, deliveries: Vec<Delivery>, holding: &mut Holding) -> anyhow::Result<()> {
+    async fn take(
+        &self,
+        subscription: &Subscription,
+        deliveries: Vec<Delivery>,
+        holding: &mut Holding,
+    ) -> anyhow::Result<()> {
         metrics::histogram!("consumer_batch_size", "queue" => self.queue.name)
             .record(deliveries.len() as f64);
         let mut taken = Vec::with_capacity(deliveries.len());
@@ -197,13 +180,13 @@ impl Consumer {
         }
         match self.apply(&events).await {
             Ok(()) if holding.is_empty() => {
-                let last = taken.pop().ok_or_else(|| anyhow!("an empty batch"))?;
-                ack(&last, true).await
+                let last = taken.pop().context("an empty batch")?;
+                subscription.ack(&last, true).await
             }
             Ok(()) => {
                 // Not all at once: an earlier one may be held.
                 for delivery in &taken {
-                    ack(delivery, false).await?;
+                    subscription.ack(delivery, false).await?;
                 }
                 Ok(())
             }
@@ -222,10 +205,15 @@ impl Consumer {
     }
 
     /// Tries one event alone. When there is nothing left to try, makes a dead letter of it.
-    async fn retry(&self, mut held: Held, holding: &mut Holding) -> anyhow::Result<()> {
+    async fn retry(
+        &self,
+        subscription: &Subscription,
+        mut held: Held,
+        holding: &mut Holding,
+    ) -> anyhow::Result<()> {
         if let Some(event) = held.event.as_ref().filter(|_| !held.is_given_up()) {
             match self.apply(std::slice::from_ref(event)).await {
-                Ok(()) => return ack(&held.delivery, false).await,
+                Ok(()) => return subscription.ack(&held.delivery, false).await,
                 Err(error) => self.failed(&mut held, &error),
             }
         }
@@ -234,7 +222,7 @@ impl Consumer {
             return Ok(());
         }
         match self.bury(&held).await {
-            Ok(()) => ack(&held.delivery, false).await,
+            Ok(()) => subscription.ack(&held.delivery, false).await,
             Err(error) => {
                 tracing::warn!(
                     queue = self.queue.name,
@@ -348,7 +336,7 @@ impl Consumer {
 
     async fn transaction(&self, conn: &mut PgConnection, events: &[CloudEvent]) -> Result<()> {
         let mut tx = conn.begin().await?;
-        let fresh = self.fresh(&mut tx, events).await?;
+        let fresh = inbox::note(&mut tx, self.queue.name, events).await?;
         if !fresh.is_empty() {
             let handling = self.handler.handle(&mut tx, &fresh);
             match &*fresh {
@@ -370,47 +358,9 @@ impl Consumer {
         Ok(())
     }
 
-    /// Notes the events in the inbox; those that it did not have yet, each once.
-    async fn fresh<'e>(
-        &self,
-        tx: &mut PgConnection,
-        events: &'e [CloudEvent],
-    ) -> Result<Cow<'e, [CloudEvent]>> {
-        // Sorted, so that two transactions with the same events wait for each other and do not deadlock.
-        let mut ids: Vec<Uuid> = events.iter().map(|event| event.id).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let mut fresh: HashSet<Uuid> = sqlx::query_scalar(
-            "insert into inbox (consumer, event_id) select $1, unnest($2::uuid[])
-             on conflict do nothing returning event_id",
-        )
-        .bind(self.queue.name)
-        .bind(ids)
-        .fetch_all(tx)
-        .await?
-        .into_iter()
-        .collect();
-        if fresh.len() == events.len() {
-            return Ok(Cow::Borrowed(events));
-        }
-        Ok(events
-            .iter()
-            .filter(|event| fresh.remove(&event.id))
-            .cloned()
-            .collect())
-    }
-
     fn count(&self, outcome: &'static str, events: usize) {
         metrics::counter!("consumer_events_total", "queue" => self.queue.name, "outcome" => outcome)
             .increment(events as u64);
-    }
-}
-
-async fn ack(delivery: &Delivery, multiple: bool) -> anyhow::Result<()> {
-    if delivery.acker.ack(BasicAckOptions { multiple }).await? {
-        Ok(())
-    } else {
-        Err(anyhow!("the channel was lost before the ack"))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::config::Secret;
 
 /// Connecting and declaring everything, together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-const CHANNEL_TIMEOUT: Duration = Duration::from_secs(10);
+const CHANNEL_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection without a sign of life for twice as long is dead. In seconds.
 const HEARTBEAT: u16 = 10;
 /// How often a connection is looked at.
@@ -45,7 +45,7 @@ impl Link {
     }
 
     /// A new channel; waits for the connection as long as it takes.
-    pub async fn channel(&self) -> anyhow::Result<Channel> {
+    pub async fn channel(&self) -> anyhow::Result<LiveChannel> {
         let connection = self
             .current
             .clone()
@@ -54,10 +54,30 @@ impl Link {
             .ok()
             .and_then(|current| current.clone())
             .context("the link to RabbitMQ has ended")?;
-        timeout(CHANNEL_TIMEOUT, connection.create_channel())
+        let channel = timeout(CHANNEL_TIMEOUT, connection.create_channel())
             .await
             .context("RabbitMQ opens no channel")?
-            .context("opening a channel")
+            .context("opening a channel")?;
+        Ok(LiveChannel {
+            channel,
+            connection,
+        })
+    }
+}
+
+/// A channel, and the connection that it lives with: a channel does not always hear of the connection's end.
+pub(super) struct LiveChannel {
+    channel: Channel,
+    connection: Arc<Connection>,
+}
+
+impl LiveChannel {
+    pub fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    pub fn is_alive(&self) -> bool {
+        self.connection.status().connected() && self.channel.status().connected()
     }
 }
 

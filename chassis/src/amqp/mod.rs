@@ -2,11 +2,13 @@
 //! consumer exactly once.
 
 pub mod consumer;
+mod inbox;
 mod link;
 pub mod outbox;
 mod publisher;
 pub mod relay;
 mod retry;
+mod subscription;
 mod topology;
 
 use std::{ffi::OsStr, str::FromStr, sync::Arc, sync::OnceLock, time::Duration};
@@ -14,7 +16,7 @@ use std::{ffi::OsStr, str::FromStr, sync::Arc, sync::OnceLock, time::Duration};
 use anyhow::{Context as _, bail};
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use clap::error::ErrorKind;
-use lapin::{BasicProperties, Channel, types::ShortString, uri::AMQPUri};
+use lapin::{BasicProperties, types::ShortString, uri::AMQPUri};
 use proto::{
     cloudevents::{CONTENT_TYPE, CloudEvent},
     topology::QUEUES,
@@ -22,13 +24,13 @@ use proto::{
 use tokio::{sync::Mutex, time::timeout};
 
 use crate::{Error, Result, config::Secret};
-use link::Link;
+use link::{Link, LiveChannel};
 use publisher::{Message, Publisher, Receipt};
 use topology::Topology;
 
 pub use consumer::EventHandler;
 
-/// [`Bus::publish`] and [`Bus::dead_letter`] give up after this time.
+/// One exchange with the broker; [`Bus::publish`] takes no longer.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where RabbitMQ is.
@@ -148,7 +150,7 @@ impl Bus {
             bail!("the system's own queues are not deleted");
         }
         let channel = self.publishing.channel().await?;
-        self.topology.delete(&channel).await?;
+        self.topology.delete(channel.channel()).await?;
         Ok(())
     }
 
@@ -188,11 +190,14 @@ impl Bus {
     /// Declares everything again, for when something of it was deleted.
     async fn declare(&self) -> anyhow::Result<()> {
         let channel = self.publishing.channel().await?;
-        self.topology.declare(&channel, QUEUES).await?;
+        let declare = self.topology.declare(channel.channel(), QUEUES);
+        timeout(PUBLISH_TIMEOUT, declare)
+            .await
+            .context("no answer in time")??;
         Ok(())
     }
 
-    async fn consuming_channel(&self) -> anyhow::Result<Channel> {
+    async fn consuming_channel(&self) -> anyhow::Result<LiveChannel> {
         self.consuming
             .get_or_init(|| {
                 let name = format!("{} (consuming)", self.service);
@@ -216,4 +221,46 @@ fn backoff() -> ExponentialBackoff {
         .with_max_delay(Duration::from_secs(5))
         .without_max_times()
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        amqp: Config,
+    }
+
+    fn parse(argument: &str, value: &str) -> Result<Command, String> {
+        Command::try_parse_from(["test", argument, value]).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_bad_address_is_refused_by_name_and_its_password_stays_secret() {
+        for bad in ["http://guest:hunter2@host", "amqp:hunter2", "hunter2"] {
+            let message = parse("--amqp-url", bad).unwrap_err();
+            assert!(message.contains("AMQP_URL"), "{message}");
+            assert!(!message.contains("hunter2"), "{message}");
+        }
+        let good = parse("--amqp-url", "amqps://guest:hunter2@host/%2f").unwrap();
+        assert!(!format!("{good:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_namespace_is_a_short_plain_word() {
+        for bad in ["", "a b", "a/b", "a#", &"a".repeat(65)] {
+            assert!(parse("--amqp-namespace", bad).is_err(), "{bad}");
+        }
+        assert_eq!(
+            parse("--amqp-namespace", "test-1")
+                .unwrap()
+                .amqp
+                .amqp_namespace,
+            "test-1"
+        );
+    }
 }

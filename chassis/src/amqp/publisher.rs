@@ -4,13 +4,13 @@ use std::{collections::HashSet, time::Duration};
 
 use anyhow::Context as _;
 use lapin::{
-    BasicProperties, Channel, Confirmation, PublisherConfirm,
+    BasicProperties, Confirmation, PublisherConfirm,
     options::{BasicPublishOptions, ConfirmSelectOptions},
     types::ShortString,
 };
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::link::Link;
+use super::link::{Link, LiveChannel};
 
 /// All confirms of one [`Publisher::send`]. Well below the lease of an outbox row.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,14 +37,16 @@ pub(super) enum Receipt {
 
 /// A channel in confirm mode, for one sender at a time. One that failed is of no further use.
 pub(super) struct Publisher {
-    channel: Channel,
+    channel: LiveChannel,
 }
 
 impl Publisher {
     /// Waits for the connection as long as it takes.
     pub async fn open(link: &Link) -> anyhow::Result<Self> {
         let channel = link.channel().await?;
-        let confirms = channel.confirm_select(ConfirmSelectOptions::default());
+        let confirms = channel
+            .channel()
+            .confirm_select(ConfirmSelectOptions::default());
         timeout(CONFIRM_TIMEOUT, confirms)
             .await
             .context("no answer in time")?
@@ -53,7 +55,7 @@ impl Publisher {
     }
 
     pub fn is_usable(&self) -> bool {
-        self.channel.status().connected()
+        self.channel.is_alive()
     }
 
     /// Sends all of them, in order, then waits for the confirms of all.
@@ -69,29 +71,12 @@ impl Publisher {
             }
         }
 
-        let mut receipts = vec![Receipt::Failed; ids.len()];
-        let mut returned = HashSet::new();
-        for (receipt, confirm) in receipts.iter_mut().zip(confirms) {
-            let Ok(Ok(confirmation)) = timeout_at(deadline, confirm).await else {
-                continue;
-            };
-            if matches!(confirmation, Confirmation::Ack(_)) {
-                *receipt = Receipt::Stored;
-            }
-            // The broker acks what it returns. And lapin hands a returned message to whichever confirm resolves next,
-            // not to the message's own, so only its id tells which one it was.
-            if let Some(message) = confirmation.take_message()
-                && let Some(id) = message.properties.message_id()
-            {
-                returned.insert(id.to_string());
-            }
+        let mut confirmations = Vec::with_capacity(confirms.len());
+        for confirm in confirms {
+            let confirmation = timeout_at(deadline, confirm).await;
+            confirmations.push(confirmation.ok().and_then(Result::ok));
         }
-        for (receipt, id) in receipts.iter_mut().zip(&ids) {
-            if *receipt == Receipt::Stored && returned.contains(id) {
-                *receipt = Receipt::Unroutable;
-            }
-        }
-        receipts
+        receipts(&ids, confirmations)
     }
 
     async fn publish(
@@ -110,6 +95,7 @@ impl Publisher {
         let routing_key = ShortString::try_new(message.routing_key)?;
         Ok(self
             .channel
+            .channel()
             .basic_publish(
                 exchange.into(),
                 routing_key,
@@ -118,5 +104,67 @@ impl Publisher {
                 properties,
             )
             .await?)
+    }
+}
+
+/// What became of each message; the confirmations are those of the first of them, as far as they came.
+fn receipts(ids: &[String], confirmations: Vec<Option<Confirmation>>) -> Vec<Receipt> {
+    let mut receipts = vec![Receipt::Failed; ids.len()];
+    let mut returned = HashSet::new();
+    for (receipt, confirmation) in receipts.iter_mut().zip(confirmations) {
+        let Some(confirmation) = confirmation else {
+            continue;
+        };
+        if confirmation.is_ack() {
+            *receipt = Receipt::Stored;
+        }
+        // The broker acks what it returns. And lapin hands a returned message to whichever confirm resolves next, not to
+        // the message's own, so only its id tells which one it was.
+        if let Some(message) = confirmation.take_message()
+            && let Some(id) = message.properties.message_id()
+        {
+            returned.insert(id.to_string());
+        }
+    }
+    for (receipt, id) in receipts.iter_mut().zip(ids) {
+        if *receipt == Receipt::Stored && returned.contains(id) {
+            *receipt = Receipt::Unroutable;
+        }
+    }
+    receipts
+}
+
+#[cfg(test)]
+mod tests {
+    use lapin::message::{BasicReturnMessage, Delivery};
+
+    use super::*;
+
+    #[test]
+    fn a_returned_message_is_known_by_its_id_whichever_confirm_brings_it() {
+        let mut delivery = Delivery::mock(0, "".into(), "".into(), false, Vec::new());
+        delivery.properties = BasicProperties::default().with_message_id("c".into());
+        let c = BasicReturnMessage {
+            delivery,
+            reply_code: 312,
+            reply_text: "NO_ROUTE".into(),
+        };
+        let ids = ["a", "b", "c", "d", "e"].map(ToOwned::to_owned);
+        let confirmations = vec![
+            Some(Confirmation::Ack(Some(c))),
+            Some(Confirmation::Nack(None)),
+            Some(Confirmation::Ack(None)),
+            None,
+        ];
+        assert_eq!(
+            receipts(&ids, confirmations),
+            [
+                Receipt::Stored,
+                Receipt::Failed,
+                Receipt::Unroutable,
+                Receipt::Failed,
+                Receipt::Failed,
+            ]
+        );
     }
 }

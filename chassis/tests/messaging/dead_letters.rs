@@ -96,6 +96,12 @@ async fn events_after_a_poison_event_do_not_wait_for_it() {
     let later = events(order::CREATED, 300);
     system.append(&later).await;
     system.assert_applied_once(&later).await;
+    // Nor was it acked with them: it goes back to its queue.
+    system.halt().await;
+    until("it alone is back", async || {
+        system.waiting(&system.queue(ORDER_VIEWS)).await == 1
+    })
+    .await;
     system.end().await;
 }
 

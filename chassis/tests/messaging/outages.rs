@@ -55,7 +55,7 @@ async fn rabbitmq_is_away_for_a_while() {
     let start = Instant::now();
     system.assert_applied_once(&sent).await;
     assert!(start.elapsed() < Duration::from_secs(30));
-    assert_eq!(system.unpublished().await, 0);
+    until("all are marked", async || system.unpublished().await == 0).await;
     until("all are acked", async || {
         system.waiting(&system.queue(ORDER_VIEWS)).await == 0
     })
