@@ -44,15 +44,15 @@ impl Configs {
     /// # Errors
     /// When the server is away or the role may not create databases.
     pub async fn create_databases(&self) -> anyhow::Result<()> {
-        for (service, url) in [
-            ("identity-svc", &self.identity.database_url),
-            ("inventory-svc", &self.inventory.database_url),
-            ("order-svc", &self.order.database_url),
-            ("worker", &self.worker.database_url),
+        for (variable, url) in [
+            ("IDENTITY_DATABASE_URL", &self.identity.database_url),
+            ("INVENTORY_DATABASE_URL", &self.inventory.database_url),
+            ("ORDER_DATABASE_URL", &self.order.database_url),
+            ("WORKER_DATABASE_URL", &self.worker.database_url),
         ] {
             postgres::create_database_if_missing(url)
                 .await
-                .with_context(|| format!("the database of {service}"))?;
+                .context(variable)?;
         }
         Ok(())
     }

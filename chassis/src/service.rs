@@ -29,6 +29,8 @@ pub struct Service {
     health: Health,
     servers: Tasks,
     background: Tasks,
+    /// They outlive the others, whose last events they publish.
+    relays: Tasks,
 }
 
 /// Tasks that end together.
@@ -57,6 +59,7 @@ impl Service {
             health: Health::default(),
             servers: Tasks::default(),
             background: Tasks::default(),
+            relays: Tasks::default(),
         }
     }
 
@@ -130,6 +133,7 @@ impl Service {
         });
         let reflection = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .build_v1()?;
         let routes = server::grpc_routes(
             self.name,
@@ -171,12 +175,20 @@ impl Service {
         F: FnOnce(CancellationToken) -> Fut,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let future = task(self.background.stop.clone());
-        let stop = self.background.stop.clone();
+        self.run_among(&self.background, name, task);
+    }
+
+    fn run_among<F, Fut>(&self, tasks: &Tasks, name: &'static str, task: F)
+    where
+        F: FnOnce(CancellationToken) -> Fut,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let future = task(tasks.stop.clone());
+        let stop = tasks.stop.clone();
         let alive = self.health.register(name);
         alive.set(true);
         let span = tracing::info_span!("background", service = self.name, task = name);
-        self.background.tracker.spawn(
+        tasks.tracker.spawn(
             async move {
                 let ended = tokio::spawn(future.in_current_span()).await;
                 if !stop.is_cancelled() {
@@ -196,7 +208,9 @@ impl Service {
     /// Publishes the outbox of this database, and watches the database and the bus for readiness.
     pub fn relay(&self, pool: PgPool, bus: Arc<Bus>) {
         self.watch(pool.clone(), bus.clone());
-        self.background("relay", async move |stop| relay::run(pool, bus, stop).await);
+        self.run_among(&self.relays, "relay", async move |stop| {
+            relay::run(pool, bus, stop).await;
+        });
     }
 
     /// Feeds a queue to its handler.
@@ -237,10 +251,11 @@ impl Service {
         });
     }
 
-    /// Stops in order: no new requests, those in flight end, then the background tasks.
+    /// Stops in order: no new requests, those in flight end, then the background tasks, then what publishes the events of
+    /// all of them.
     pub async fn stop(self) {
         let drained = self.servers.end(DRAIN + Duration::from_secs(1)).await;
-        let ended = self.background.end(WIND_DOWN).await;
+        let ended = self.background.end(WIND_DOWN).await & self.relays.end(WIND_DOWN).await;
         if drained && ended {
             tracing::info!(service = self.name, "stopped");
         } else {

@@ -12,6 +12,7 @@ mod sweeper;
 
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use application::{App, Ports};
 use chassis::{Service, amqp::Bus, auth::Auth, grpc, ops::Ops, postgres};
 pub use config::Config;
@@ -31,7 +32,7 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 /// # Errors
 /// When a migration fails.
 pub async fn migrate(config: &Config) -> anyhow::Result<()> {
-    let pool = postgres::connect(&config.database_url, 1).await?;
+    let pool = connect(config, 1).await?;
     postgres::migrate(&pool, &MIGRATOR).await
 }
 
@@ -41,7 +42,7 @@ pub async fn migrate(config: &Config) -> anyhow::Result<()> {
 /// When the configuration does not work: an address in use, a database that refuses.
 pub async fn start(config: Config) -> anyhow::Result<Service> {
     let service = Service::new("inventory-svc");
-    let pool = postgres::connect(&config.database_url, config.database_pool).await?;
+    let pool = connect(&config, config.database_pool).await?;
     postgres::migrate(&pool, &MIGRATOR).await?;
     let bus = Bus::new(&config.amqp, service.name());
     let auth = Auth::remote(&config.auth)?;
@@ -69,6 +70,12 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
         .serve_http(config.http_addr, router, openapi)
         .await?;
     Ok(service)
+}
+
+async fn connect(config: &Config, connections: u32) -> anyhow::Result<PgPool> {
+    postgres::connect(&config.database_url, connections)
+        .await
+        .context("INVENTORY_DATABASE_URL")
 }
 
 /// The REST interface's document.

@@ -12,6 +12,7 @@ pub mod infrastructure;
 
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use application::{App, Ports};
 use chassis::{Service, amqp::Bus, auth::Auth, grpc, ops::Ops, postgres};
 pub use config::Config;
@@ -32,7 +33,7 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 /// # Errors
 /// When a migration fails.
 pub async fn migrate(config: &Config) -> anyhow::Result<()> {
-    let pool = postgres::connect(&config.database_url, 1).await?;
+    let pool = connect(config, 1).await?;
     postgres::migrate(&pool, &MIGRATOR).await
 }
 
@@ -42,7 +43,7 @@ pub async fn migrate(config: &Config) -> anyhow::Result<()> {
 /// When the configuration does not work: an address in use, a database that refuses.
 pub async fn start(config: Config) -> anyhow::Result<Service> {
     let service = Service::new("order-svc");
-    let pool = postgres::connect(&config.database_url, config.database_pool).await?;
+    let pool = connect(&config, config.database_pool).await?;
     postgres::migrate(&pool, &MIGRATOR).await?;
     let bus = Bus::new(&config.amqp, service.name());
     let auth = Auth::remote(&config.auth)?;
@@ -72,6 +73,12 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
         .serve_http(config.http_addr, router, openapi)
         .await?;
     Ok(service)
+}
+
+async fn connect(config: &Config, connections: u32) -> anyhow::Result<PgPool> {
+    postgres::connect(&config.database_url, connections)
+        .await
+        .context("ORDER_DATABASE_URL")
 }
 
 /// The REST interface's document.

@@ -33,7 +33,13 @@ static MIGRATIONS: Migrator = sqlx::migrate!();
 /// # Errors
 /// When it cannot be reached or a migration fails.
 pub async fn migrate(config: &Config) -> anyhow::Result<()> {
-    migrate_pool(&postgres::connect(&config.database_url, 1).await?).await
+    migrate_pool(&connect(config, 1).await?).await
+}
+
+async fn connect(config: &Config, connections: u32) -> anyhow::Result<PgPool> {
+    postgres::connect(&config.database_url, connections)
+        .await
+        .context("WORKER_DATABASE_URL")
 }
 
 /// Brings the database of this pool up to date.
@@ -53,7 +59,7 @@ pub async fn migrate_pool(pool: &PgPool) -> anyhow::Result<()> {
 /// # Errors
 /// When the configuration is not acceptable, the database cannot be used or the address cannot be listened at.
 pub async fn start(config: Config) -> anyhow::Result<Service> {
-    let pool = postgres::connect(&config.database_url, config.database_pool).await?;
+    let pool = connect(&config, config.database_pool).await?;
     migrate_pool(&pool).await?;
     let auth = Auth::remote(&config.auth)?;
     let (router, openapi) = router(pool.clone(), auth);

@@ -1,0 +1,12 @@
+//! The program itself, as a process of its own that is asked to stop, or killed.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod configuration;
+mod crashes;
+mod history;
+mod outages;
+mod program;
+mod sales;
+mod stopping;
