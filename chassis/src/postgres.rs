@@ -96,14 +96,19 @@ pub async fn create_database_if_missing(url: &Secret) -> anyhow::Result<()> {
 }
 
 fn options(url: &Secret) -> anyhow::Result<PgConnectOptions> {
-    // The parser's error may quote the address, and with it the password.
-    PgConnectOptions::from_str(url.expose())
-        .map(|options| {
-            options
-                .application_name("easyorder")
-                .options([("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION)])
-        })
-        .map_err(|_| anyhow::anyhow!("malformed database address: expected postgres://USER[:PASSWORD]@HOST[:PORT]/DATABASE"))
+    let url = url.expose();
+    // The parser takes any scheme.
+    let is_ours = ["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme));
+    // Its error may quote the address, and with it the password.
+    let options = PgConnectOptions::from_str(url).ok().filter(|_| is_ours);
+    let options = options.context(
+        "malformed database address: expected postgres://USER[:PASSWORD]@HOST[:PORT]/DATABASE",
+    )?;
+    Ok(options
+        .application_name("easyorder")
+        .options([("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION)]))
 }
 
 /// Whether the same call may succeed once the server is back or the contention is over.
@@ -149,4 +154,28 @@ pub fn is_lock_timeout(error: &sqlx::Error) -> bool {
         .as_database_error()
         .and_then(|error| error.code())
         .is_some_and(|code| code == "55P03")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_one_of_postgresql() {
+        for good in [
+            "postgres://user@host/name",
+            "postgresql://user:word@host:5432/name",
+        ] {
+            options(&good.into()).unwrap();
+        }
+        for bad in [
+            "",
+            "hunter2",
+            "mysql://root:hunter2@host/name",
+            "postgres://u:hunter2@host:port/name",
+        ] {
+            let error = options(&bad.into()).unwrap_err();
+            assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        }
+    }
 }

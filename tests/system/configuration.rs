@@ -37,7 +37,10 @@ async fn a_bad_value_stops_the_start_and_names_its_variable() {
         ("AMQP_NAMESPACE", "two words"),
         ("ADMIN_PASSWORD", "hunter2"),
         ("ADMIN_EMAIL", "nobody"),
-        ("IDENTITY_DATABASE_URL", "mysql://root:hunter2@127.0.0.1/x"),
+        (
+            "IDENTITY_DATABASE_URL",
+            "mysql://root:hunter2@127.0.0.1:1/x",
+        ),
         ("INVENTORY_DATABASE_URL", "hunter2"),
         (
             "ORDER_DATABASE_URL",

@@ -19,7 +19,7 @@ async fn orders(shop: &Shop) -> i64 {
 
 /// Plays a history, kills the system in the middle, waits as `pause` says, and starts it again.
 async fn kill_in_the_middle(program: &Program, shop: &Shop, pause: impl AsyncFnOnce()) -> Process {
-    let sales = sales::write(program, 300);
+    let sales = sales::write(program, 240);
     let process = program.serve(shop).await;
     let mut replay = program.replay(shop, &sales.path, 16, &[]);
     until("a third is sold", async || {

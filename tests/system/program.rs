@@ -108,6 +108,7 @@ impl Program {
             .stdin(Stdio::null())
             .stdout(file.try_clone().expect("a second handle"))
             .stderr(file)
+            // A test that fails leaves none behind.
             .kill_on_drop(true)
             .spawn()
             .expect("the program");
@@ -151,7 +152,8 @@ pub struct Process {
 impl Process {
     /// What it said so far.
     pub fn output(&self) -> String {
-        fs::read_to_string(&self.output).expect("its output; does the program's folder still exist?")
+        fs::read_to_string(&self.output)
+            .expect("its output; does the program's folder still exist?")
     }
 
     pub fn assert_running(&mut self) {
