@@ -1,8 +1,12 @@
 //! The crash table of the order protocol, row by row. Each crash is met in three ways: the client sends the request
 //! again at once; nobody does, and the sweeper cleans up; the client comes back after the sweeper.
 
+use std::time::Duration;
+
 use chassis::testing::Line;
+use futures::future::join_all;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::common::{
@@ -96,6 +100,34 @@ async fn inventory_that_is_away() {
         lines.inventory.set(Line::Up);
     })
     .await;
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_hang_up_before_the_answer() {
+    let (shop, _lines) = open().await;
+    let admin = shop.admin().await;
+    shop.product(&admin, "A", 100, 100).await;
+    let buyer = shop.customer().await;
+
+    // Some before the request arrives, some while it is worked on, some after the answer.
+    let patience = |n: u64| Duration::from_millis(n * n / 4);
+    join_all((0..40).map(|n| {
+        let buyer = buyer.clone();
+        async move {
+            let key = n.to_string();
+            timeout(patience(n), buyer.order(&key, &[("A", 1)]))
+                .await
+                .ok();
+        }
+    }))
+    .await;
+    for n in 0..40 {
+        let answer = buyer.order_in_the_end(&n.to_string(), &[("A", 1)]).await;
+        answer.expect(201);
+    }
+    shop.check_invariants().await;
+    assert_eq!(available(&admin).await, 60);
     shop.close().await;
 }
 

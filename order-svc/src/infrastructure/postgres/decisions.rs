@@ -24,8 +24,9 @@ impl PgDecisions {
         let orders: Vec<Uuid> = holds.iter().map(|hold| hold.order_id).collect();
         let hold_nos: Vec<i32> = holds.iter().map(|hold| hold.hold_no).collect();
         let mut tx = self.pool.begin().await?;
-        // An order that is just being committed is waited for, but not for ever.
-        sqlx::query!("set local lock_timeout = '1s'")
+        // An order that is just being committed is waited for, but not for long: the sweeper asks again, and other holds
+        // wait behind this one.
+        sqlx::query!("set local lock_timeout = '200ms'")
             .execute(&mut *tx)
             .await?;
         sqlx::query!(
