@@ -1,5 +1,7 @@
 //! Who people are and what they may do, through the gateway.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 #[path = "../common/mod.rs"]
 mod common;
 

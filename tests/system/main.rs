@@ -1,5 +1,7 @@
 //! The program itself, as a process of its own that is asked to stop, or killed.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 #[path = "../common/mod.rs"]
 mod common;
 

@@ -202,7 +202,6 @@ impl Replay {
     pub async fn report(mut self) -> Report {
         let status = self.process.end().await;
         assert!(status.success(), "{status}\n{}", self.process.output());
-        println!("{}", self.process.output());
         let report = fs::read(&self.report).expect("a report");
         let report = Report(serde_json::from_slice(&report).expect("JSON"));
         assert_eq!(report.0["problems"], serde_json::json!([]));
