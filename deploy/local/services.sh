@@ -129,11 +129,12 @@ start_by_compose() {
 
 # --- The system's package manager ---
 
+# Without the descriptor for the variables: a server that inherits it keeps whoever reads them waiting for ever.
 as_root() {
   if [ "$(id -u)" = 0 ]; then
-    "$@"
+    "$@" 3>&-
   elif has sudo; then
-    sudo "$@"
+    sudo "$@" 3>&-
   else
     die "this needs root or sudo: $*"
   fi
@@ -178,7 +179,7 @@ start_postgres_by_packages() {
 
 start_homebrew_postgres() {
   brew list postgresql@17 >/dev/null 2>&1 || install_package '' postgresql@17
-  brew services start postgresql@17
+  brew services start postgresql@17 3>&-
   await "PostgreSQL" listens 127.0.0.1 5432
   # Homebrew's server knows only a role of the user's name, and lets every local role in.
   "$(brew --prefix postgresql@17)/bin/createuser" --superuser postgres || true
@@ -233,7 +234,7 @@ start_rabbitmq_by_packages() {
     install_package rabbitmq-server rabbitmq-server
   elif has brew; then
     install_package rabbitmq-server rabbitmq
-    brew services start rabbitmq
+    brew services start rabbitmq 3>&-
     return
   else
     return 1
@@ -244,7 +245,8 @@ start_rabbitmq_by_packages() {
   if has_systemd; then
     start_unit rabbitmq-server
   else
-    as_root /usr/sbin/rabbitmq-server -detached
+    # It keeps its output open as long as it runs, and has a log of its own.
+    as_root /usr/sbin/rabbitmq-server -detached </dev/null >/dev/null 2>&1
   fi
 }
 
