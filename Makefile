@@ -15,12 +15,13 @@ help: ## This list
 run: toolchain ## Start everything on this machine, with a demonstration of an order's way
 	@$(WITH_SERVICES); exec cargo run --release -- serve --demo
 
+# A test may make the whole process fail at a point; so each runs in a process of its own, or else one at a time.
 test: check ## Every check and every test
 	@$(WITH_SERVICES); \
 	if cargo nextest --version >/dev/null 2>&1; then \
 		cargo nextest run --workspace; \
 	else \
-		cargo test --workspace; \
+		cargo test --workspace -- --test-threads=1; \
 	fi
 
 check: toolchain ## Format, lints, SQL metadata, generated documents
