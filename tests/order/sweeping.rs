@@ -7,6 +7,7 @@ use crate::common::{
     Answer, Client, Shop,
     broker::dead_letters,
     faults::{Stall, fail_once},
+    grpc::Inventory,
     until,
 };
 
@@ -125,6 +126,23 @@ async fn a_commit_that_never_ends_is_ended() {
     stuck.await.unwrap().expect_problem(503, "unavailable");
     let order = buyer.order_in_the_end("1", &[("A", 6)]).await.expect(201);
     assert_eq!(holds_of(&shop, &order).await, [2]);
+    close(shop, &buyer, 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_that_was_given_back_before_it_was_asked_for_is_not_waited_for() {
+    let (shop, buyer) = open().await;
+    let id = order_svc::domain::order_id(buyer.id().await, "1");
+    let nobodys = Uuid::now_v7().to_string();
+    Inventory::of(&shop)
+        .release(id, 1, &nobodys)
+        .await
+        .expect("a tombstone");
+
+    let order = buyer.order("1", &[("A", 6)]).await.expect(201);
+    assert_eq!(order["id"], id.to_string());
+    assert_eq!(holds_of(&shop, &order).await, [2]);
+    assert_eq!(states(&shop).await.len(), 2);
     close(shop, &buyer, 4).await;
 }
 
