@@ -24,6 +24,13 @@ pub struct Swept {
     pub expired: i64,
 }
 
+impl Swept {
+    /// Holds that are no longer HELD.
+    pub(crate) fn settled(&self) -> i64 {
+        self.confirmed + self.released + self.expired
+    }
+}
+
 pub struct ExpireReservationsHandler {
     holds: Arc<dyn Holds>,
     decisions: Arc<dyn Decisions>,
@@ -31,7 +38,7 @@ pub struct ExpireReservationsHandler {
 
 impl ExpireReservationsHandler {
     /// Holds a turn.
-    const BATCH: i64 = 200;
+    pub(crate) const BATCH: i64 = 200;
 
     pub(crate) fn new(holds: Arc<dyn Holds>, decisions: Arc<dyn Decisions>) -> Self {
         Self { holds, decisions }

@@ -1,7 +1,10 @@
 //! Holds in the database. Every transaction locks in one order: followed orders, holds, then stock rows by SKU; so
 //! no two of them wait for each other in a ring.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use chassis::{Code, Error, Result, amqp::outbox};
@@ -364,20 +367,20 @@ async fn write(tx: &mut PgConnection, changes: &Changes, holds: &[Hold]) -> Resu
     if changes.is_empty() {
         return Ok(());
     }
-    let orders: Vec<Uuid> = changes
-        .transitions
-        .iter()
-        .map(|(key, _)| key.order_id)
+    // A hold that gives back a part stays in its state, and is another version all the same.
+    let entered = changes.transitions.iter().map(|(key, _)| *key);
+    let touched: BTreeSet<HoldKey> = entered
+        .chain(changes.moves.iter().map(|change| change.key))
         .collect();
-    let hold_nos: Vec<i32> = changes
-        .transitions
+    let touched: Vec<&Hold> = holds
         .iter()
-        .map(|(key, _)| key.hold_no)
+        .filter(|hold| touched.contains(&hold.key))
         .collect();
-    let states: Vec<String> = changes
-        .transitions
+    let orders: Vec<Uuid> = touched.iter().map(|hold| hold.key.order_id).collect();
+    let hold_nos: Vec<i32> = touched.iter().map(|hold| hold.key.hold_no).collect();
+    let states: Vec<String> = touched
         .iter()
-        .map(|(_, state)| state.as_str().to_owned())
+        .map(|hold| hold.state.as_str().to_owned())
         .collect();
     let versions = sqlx::query!(
         "update holds set state = t.state, version = version + 1, updated_at = now()

@@ -36,7 +36,7 @@ pub(super) struct EventsOf<'a> {
     pub changes: &'a Changes,
     /// As they stand after the decision.
     pub holds: &'a [Hold],
-    /// Of those that entered another state.
+    /// Of those that changed.
     pub versions: BTreeMap<HoldKey, i64>,
 }
 
