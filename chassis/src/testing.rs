@@ -13,6 +13,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use reqwest::Url;
 use sqlx::{
     ConnectOptions as _, Connection as _, Executor as _, PgPool, migrate::Migrator,
     postgres::PgConnectOptions,
@@ -173,6 +174,33 @@ impl TcpProxy {
             state,
             accepting,
         }
+    }
+
+    /// A proxy in front of the server that a URL names.
+    ///
+    /// # Panics
+    /// When the URL names no server, or the machine has no free port.
+    pub async fn in_front_of(url: &str) -> Self {
+        let url = Url::parse(url).expect("a URL");
+        let standard_port = if url.scheme().starts_with("amqp") {
+            5672
+        } else {
+            5432
+        };
+        let host = url.host_str().expect("a host");
+        Self::start(&format!("{host}:{}", url.port().unwrap_or(standard_port))).await
+    }
+
+    /// The same URL by way of the proxy.
+    ///
+    /// # Panics
+    /// When it names no server.
+    #[must_use]
+    pub fn route(&self, url: &str) -> String {
+        let mut url = Url::parse(url).expect("a URL");
+        url.set_host(Some("127.0.0.1")).expect("a host");
+        url.set_port(Some(self.addr.port())).expect("a port");
+        url.to_string()
     }
 
     #[must_use]

@@ -1,9 +1,5 @@
-use std::str::FromStr as _;
-
 use chassis::{config::Secret, testing::TcpProxy};
 use easyorder::Configs;
-use reqwest::Url;
-use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
 
 /// The lines on which a shop's services reach each other and their servers, each through a proxy that can fail.
 pub struct Lines {
@@ -20,17 +16,9 @@ pub struct Lines {
 impl Lines {
     /// Puts the proxies in between.
     pub(super) async fn lay(configs: &mut Configs) -> Self {
-        let database = options(&configs.order.database_url);
-        let postgres = format!("{}:{}", database.get_host(), database.get_port());
-        let broker = broker(&configs.order.amqp.amqp_url);
-        let rabbitmq = format!(
-            "{}:{}",
-            broker.host_str().expect("a host"),
-            broker.port().unwrap_or(5672)
-        );
         let lines = Self {
-            postgres: TcpProxy::start(&postgres).await,
-            rabbitmq: TcpProxy::start(&rabbitmq).await,
+            postgres: TcpProxy::in_front_of(configs.order.database_url.expose()).await,
+            rabbitmq: TcpProxy::in_front_of(configs.order.amqp.amqp_url.expose()).await,
             inventory: TcpProxy::start(&configs.inventory.grpc_addr.to_string()).await,
             order: TcpProxy::start(&configs.order.grpc_addr.to_string()).await,
         };
@@ -40,10 +28,7 @@ impl Lines {
             &mut configs.order.database_url,
             &mut configs.worker.database_url,
         ] {
-            let proxied = options(url)
-                .host("127.0.0.1")
-                .port(lines.postgres.addr().port());
-            *url = Secret::from(proxied.to_url_lossy().to_string());
+            *url = Secret::from(lines.postgres.route(url.expose()));
         }
         for amqp in [
             &mut configs.identity.amqp,
@@ -51,23 +36,10 @@ impl Lines {
             &mut configs.order.amqp,
             &mut configs.worker.amqp,
         ] {
-            let mut proxied = broker.clone();
-            proxied.set_host(Some("127.0.0.1")).expect("a host");
-            proxied
-                .set_port(Some(lines.rabbitmq.addr().port()))
-                .expect("a port");
-            amqp.amqp_url = Secret::from(proxied.to_string());
+            amqp.amqp_url = Secret::from(lines.rabbitmq.route(amqp.amqp_url.expose()));
         }
         configs.order.inventory_grpc_url = format!("http://{}", lines.inventory.addr());
         configs.inventory.order_grpc_url = format!("http://{}", lines.order.addr());
         lines
     }
-}
-
-fn options(url: &Secret) -> PgConnectOptions {
-    PgConnectOptions::from_str(url.expose()).expect("a database's address")
-}
-
-fn broker(url: &Secret) -> Url {
-    Url::parse(url.expose()).expect("RabbitMQ's address")
 }

@@ -1,7 +1,6 @@
 use std::collections::{HashMap, HashSet};
 
 use chassis::testing::{self, Line, TcpProxy};
-use reqwest::Url;
 
 use crate::{
     common::{Shop, broker::Subscriber, until},
@@ -19,12 +18,9 @@ async fn orders(shop: &Shop) -> i64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn orders_go_on_without_rabbitmq_and_their_events_follow() {
     let shop = Shop::closed().await;
-    let mut broker = Url::parse(&testing::amqp_url()).expect("RabbitMQ's address");
-    let host = broker.host_str().expect("a host").to_owned();
-    let proxy = TcpProxy::start(&format!("{host}:{}", broker.port().unwrap_or(5672))).await;
-    broker.set_host(Some("127.0.0.1")).expect("a host");
-    broker.set_port(Some(proxy.addr().port())).expect("a port");
-    let program = Program::of(&shop).with("AMQP_URL", broker.as_str());
+    let broker = testing::amqp_url();
+    let proxy = TcpProxy::in_front_of(&broker).await;
+    let program = Program::of(&shop).with("AMQP_URL", proxy.route(&broker));
     let sales = sales::write(&program, 240);
     let mut process = program.serve(&shop).await;
     let subscriber = Subscriber::open(&shop, "order.created.v1").await;

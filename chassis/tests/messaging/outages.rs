@@ -4,15 +4,12 @@ use std::time::Duration;
 
 use chassis::{
     amqp::Bus,
-    testing::{Line, TcpProxy, namespace},
+    testing::{Line, TcpProxy, amqp_url, namespace, postgres_url},
 };
 use proto::{cloudevents::CloudEvent, events::order, topology::ORDER_VIEWS};
 use tokio::time::{Instant, sleep};
 
-use crate::support::{Recorder, System, amqp_url_at, config, event, events, until};
-
-const RABBITMQ: &str = "127.0.0.1:5672";
-const POSTGRES: &str = "127.0.0.1:5432";
+use crate::support::{Recorder, System, config, event, events, until};
 
 /// Appends events the whole time; all that it appended.
 async fn traffic(system: &System, lasting: Duration) -> Vec<CloudEvent> {
@@ -28,8 +25,8 @@ async fn traffic(system: &System, lasting: Duration) -> Vec<CloudEvent> {
 
 #[tokio::test]
 async fn rabbitmq_is_away_for_a_while() {
-    let proxy = TcpProxy::start(RABBITMQ).await;
-    let system = System::at(&amqp_url_at(proxy.addr()), None).await;
+    let proxy = TcpProxy::in_front_of(&amqp_url()).await;
+    let system = System::at(&proxy.route(&amqp_url()), None).await;
     system.consume(ORDER_VIEWS, Recorder::content());
     system.relay();
     until("it consumes", async || system.health.ready()).await;
@@ -65,9 +62,8 @@ async fn rabbitmq_is_away_for_a_while() {
 
 #[tokio::test]
 async fn postgresql_is_away_for_a_while() {
-    let proxy = TcpProxy::start(POSTGRES).await;
-    let amqp = chassis::testing::amqp_url();
-    let system = System::at(&amqp, Some(proxy.addr())).await;
+    let proxy = TcpProxy::in_front_of(&postgres_url()).await;
+    let system = System::at(&amqp_url(), Some(&proxy)).await;
     let handler = Recorder::content();
     system.consume(ORDER_VIEWS, handler.clone());
     system.relay();
@@ -104,9 +100,8 @@ async fn postgresql_is_away_for_a_while() {
 
 #[tokio::test]
 async fn the_relay_still_listens_after_postgresql_was_away() {
-    let proxy = TcpProxy::start(POSTGRES).await;
-    let amqp = chassis::testing::amqp_url();
-    let system = System::at(&amqp, Some(proxy.addr())).await;
+    let proxy = TcpProxy::in_front_of(&postgres_url()).await;
+    let system = System::at(&amqp_url(), Some(&proxy)).await;
     system.relay();
     let first = event(order::CREATED);
     system.append(std::slice::from_ref(&first)).await;
@@ -134,9 +129,9 @@ async fn the_relay_still_listens_after_postgresql_was_away() {
 
 #[tokio::test]
 async fn a_bus_waits_for_a_rabbitmq_that_is_not_there_yet() {
-    let proxy = TcpProxy::start(RABBITMQ).await;
+    let proxy = TcpProxy::in_front_of(&amqp_url()).await;
     proxy.set(Line::Cut);
-    let bus = Bus::new(&config(&amqp_url_at(proxy.addr()), &namespace()), "test");
+    let bus = Bus::new(&config(&proxy.route(&amqp_url()), &namespace()), "test");
     let start = Instant::now();
     bus.publish(&event(order::CREATED)).await.unwrap_err();
     assert!(
@@ -156,8 +151,8 @@ async fn a_bus_waits_for_a_rabbitmq_that_is_not_there_yet() {
 
 #[tokio::test]
 async fn a_publish_whose_confirm_is_lost_is_no_success() {
-    let proxy = TcpProxy::start(RABBITMQ).await;
-    let system = System::at(&amqp_url_at(proxy.addr()), None).await;
+    let proxy = TcpProxy::in_front_of(&amqp_url()).await;
+    let system = System::at(&proxy.route(&amqp_url()), None).await;
     system.bus.publish(&event(order::CREATED)).await.unwrap();
     proxy.set(Line::RepliesLost);
     let start = Instant::now();

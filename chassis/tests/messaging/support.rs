@@ -12,7 +12,7 @@ use chassis::{
     amqp::{self, Bus, EventHandler, consumer, outbox, relay},
     config::Secret,
     health::Health,
-    testing::{self, TestDatabase},
+    testing::{self, TcpProxy, TestDatabase},
 };
 use chrono::Utc;
 use futures::StreamExt as _;
@@ -48,8 +48,8 @@ impl System {
         Self::at(&testing::amqp_url(), None).await
     }
 
-    /// With RabbitMQ, and perhaps PostgreSQL, at other addresses: those of proxies.
-    pub async fn at(amqp_url: &str, postgres: Option<std::net::SocketAddr>) -> Self {
+    /// With RabbitMQ at another address, and perhaps PostgreSQL behind a proxy.
+    pub async fn at(amqp_url: &str, postgres: Option<&TcpProxy>) -> Self {
         let database = testing::database(&Migrator::DEFAULT).await;
         // No unique constraint: what is applied twice shows.
         sqlx::raw_sql("create table applied (seq bigint generated always as identity, event uuid)")
@@ -58,9 +58,8 @@ impl System {
             .unwrap();
         let pool = match postgres {
             None => database.pool.clone(),
-            Some(addr) => {
-                let (_, name) = database.url.expose().rsplit_once('/').unwrap();
-                let url = format!("postgres://postgres@{addr}/{name}");
+            Some(proxy) => {
+                let url = proxy.route(database.url.expose());
                 chassis::postgres::connect(&url.as_str().into(), 4)
                     .await
                     .unwrap()
@@ -233,11 +232,6 @@ pub fn config(url: &str, namespace: &str) -> amqp::Config {
         amqp_url: Secret::from(url),
         amqp_namespace: namespace.to_owned(),
     }
-}
-
-/// RabbitMQ's address with another host and port.
-pub fn amqp_url_at(addr: std::net::SocketAddr) -> String {
-    format!("amqp://guest:guest@{addr}/%2f")
 }
 
 pub fn event(kind: &str) -> CloudEvent {
