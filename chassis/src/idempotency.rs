@@ -19,7 +19,7 @@ use crate::{Code, Error, Result};
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Set on an answer that was given before.
-pub const REPLAYED: (HeaderName, HeaderValue) = (
+const REPLAYED: (HeaderName, HeaderValue) = (
     HeaderName::from_static("idempotency-replayed"),
     HeaderValue::from_static("true"),
 );
@@ -114,7 +114,7 @@ pub fn reused() -> Error {
 ///
 /// # Errors
 /// `idempotency-key-reused` if the key came with another request.
-pub async fn claim<T: DeserializeOwned>(
+async fn claim<T: DeserializeOwned>(
     tx: &mut PgConnection,
     owner: Uuid,
     key: &IdempotencyKey,
@@ -150,7 +150,7 @@ pub async fn claim<T: DeserializeOwned>(
 ///
 /// # Errors
 /// When the database is away.
-pub async fn keep(
+async fn keep(
     tx: &mut PgConnection,
     owner: Uuid,
     key: &IdempotencyKey,

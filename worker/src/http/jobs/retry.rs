@@ -1,12 +1,8 @@
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse as _, Response},
-};
+use axum::{Json, extract::State};
 use chassis::{
     Problem, Result,
     http::Path,
-    idempotency::{self, IdempotencyKey},
+    idempotency::{Answer, IdempotencyKey, Once},
 };
 use sqlx::{PgConnection, PgPool, QueryBuilder};
 use ulid::Ulid;
@@ -36,24 +32,24 @@ pub async fn retry_job(
     State(pool): State<PgPool>,
     Path(id): Path<Ulid>,
     key: Option<IdempotencyKey>,
-) -> Result<Response> {
+) -> Result<Answer<Json<Job>>> {
     let id = id.to_string();
+    let once = key
+        .map(|key| Once::new(caller.id, key, "retry-job", &id))
+        .transpose()?;
     let mut tx = pool.begin().await?;
-    if let Some(key) = &key {
-        let fingerprint = idempotency::fingerprint("retry-job", &id)?;
-        if let Some(answer) =
-            idempotency::claim::<Job>(&mut tx, caller.id, key, &fingerprint).await?
-        {
-            return Ok(([idempotency::REPLAYED], Json(answer)).into_response());
-        }
+    if let Some(once) = &once
+        && let Some(job) = once.claim(&mut tx).await?
+    {
+        return Ok(Answer::again(Json(job)));
     }
     let job = retry(&mut tx, &id).await?;
-    if let Some(key) = &key {
-        idempotency::keep(&mut tx, caller.id, key, &job).await?;
+    if let Some(once) = &once {
+        once.keep(&mut tx, &job).await?;
     }
     tx.commit().await?;
     tracing::info!(job.id = id, caller.id = %caller.id, "job retried by an operator");
-    Ok(Json(job).into_response())
+    Ok(Answer::first(Json(job)))
 }
 
 async fn retry(conn: &mut PgConnection, id: &str) -> Result<Job> {
