@@ -4,8 +4,10 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 6] = [
+    "audit/v1/audit.proto",
     "identity/v1/identity.proto",
+    "incentive/v1/incentive.proto",
     "inventory/v1/inventory.proto",
     "order/v1/order.proto",
     "ops/v1/ops.proto",

@@ -7,6 +7,18 @@ pub mod topology;
 /// Descriptors of every gRPC service, for reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
+pub mod audit {
+    pub mod v1 {
+        tonic::include_proto!("audit.v1");
+    }
+}
+
+pub mod incentive {
+    pub mod v1 {
+        tonic::include_proto!("incentive.v1");
+    }
+}
+
 pub mod identity {
     pub mod v1 {
         tonic::include_proto!("identity.v1");

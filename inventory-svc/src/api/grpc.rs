@@ -57,8 +57,12 @@ impl InventoryService for Inventory {
                     unit_price: line.unit_price,
                     discount: line.discount,
                     available: line.available,
+                    points_value: 0,
                 })
                 .collect(),
+            points: 0,
+            point_value: 0,
+            discount_code: String::new(),
         }))
     }
 

@@ -74,6 +74,13 @@ impl OrderService for Orders {
         Ok(Response::new(pb::ConfirmAvailabilityResponse { decisions }))
     }
 
+    async fn list_keeping(
+        &self,
+        _: Request<pb::ListKeepingRequest>,
+    ) -> Result<Response<pb::ListKeepingResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
     async fn get_order(
         &self,
         request: Request<pb::GetOrderRequest>,

@@ -10,8 +10,13 @@ pub const SOURCE: &str = "/order-svc";
 pub const CREATED: &str = "order.created.v1";
 /// In place of [`CREATED`] for an order made with a discount code or points.
 pub const CREATED_WITH_INCENTIVE: &str = "order.created_with_incentive.v1";
+pub const INCENTIVE_APPLIED: &str = "order.incentive_applied.v1";
+pub const UPDATED: &str = "order.updated.v1";
 pub const CONFIRMED: &str = "order.confirmed.v1";
 pub const CANCELLED: &str = "order.cancelled.v1";
+pub const SHIPPED: &str = "order.shipped.v1";
+pub const DELIVERED: &str = "order.delivered.v1";
+pub const RETURNED: &str = "order.returned.v1";
 
 /// The payload of every `order.*.v1` event. Amounts are minor units of `currency`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,10 +30,17 @@ pub struct OrderData {
     pub lines: Vec<Line>,
     pub subtotal: i64,
     pub discount: i64,
+    /// Points that were redeemed when it was placed.
     pub points_redeemed: i64,
+    /// Of these, what came back since: by cancelled quantities and returns.
+    #[serde(default)]
+    pub points_returned: i64,
     /// After discount, points and cancelled quantities.
     pub total: i64,
     pub refunded: i64,
+    /// What the customer pays for what they keep: `total` less what the returned quantities cost. Points are earned on it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub net: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub incentive: Option<Incentive>,
     /// Numbers of the holds that this order has committed so far.
@@ -55,10 +67,18 @@ pub struct Line {
     pub name: String,
     pub quantity: i64,
     pub unit_price: i64,
+    /// As it was allotted when the line was bought, for all of `quantity`.
     pub discount: i64,
+    /// What points pay of it, in minor units, for all of `quantity`.
+    #[serde(default)]
+    pub points_value: i64,
+    /// After discount, points and cancelled quantities.
     pub total: i64,
     pub cancelled_quantity: i64,
     pub returned_quantity: i64,
+    /// Of the returned quantity, what went back into stock.
+    #[serde(default)]
+    pub restocked_quantity: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
