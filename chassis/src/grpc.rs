@@ -1,6 +1,6 @@
 //! Calls to other services.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tonic::transport::{Channel, Endpoint};
@@ -43,4 +43,65 @@ pub fn request<T>(message: T, deadline: Duration) -> tonic::Request<T> {
         }
     }
     request
+}
+
+/// When the caller stops waiting, if it said so
+/// ([`grpc-timeout`](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md)). tonic answers for us at that time,
+/// but what has been queued for later does not know.
+#[must_use]
+pub fn deadline<T>(request: &tonic::Request<T>) -> Option<Instant> {
+    let timeout = request.metadata().get("grpc-timeout")?.to_str().ok()?;
+    Instant::now().checked_add(parse_timeout(timeout)?)
+}
+
+/// At most eight digits and a unit.
+fn parse_timeout(text: &str) -> Option<Duration> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let value: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(value * 3_600),
+        "M" => Duration::from_secs(value * 60),
+        "S" => Duration::from_secs(value),
+        "m" => Duration::from_millis(value),
+        "u" => Duration::from_micros(value),
+        "n" => Duration::from_nanos(value),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_is_read_as_the_protocol_writes_it() {
+        for (text, expected) in [
+            ("5S", Some(Duration::from_secs(5))),
+            ("1H", Some(Duration::from_secs(3_600))),
+            ("250m", Some(Duration::from_millis(250))),
+            ("99999999u", Some(Duration::from_micros(99_999_999))),
+            ("999999999u", None),
+            ("S", None),
+            ("", None),
+            ("-1S", None),
+            ("5x", None),
+            ("5é", None),
+        ] {
+            assert_eq!(parse_timeout(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn our_own_requests_say_when_they_give_up() {
+        let request = request((), Duration::from_secs(5));
+        let left = deadline(&request).unwrap() - Instant::now();
+        assert!(
+            left > Duration::from_secs(4) && left <= Duration::from_secs(5),
+            "{left:?}"
+        );
+        assert_eq!(deadline(&tonic::Request::new(())), None);
+    }
 }

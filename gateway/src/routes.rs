@@ -104,6 +104,7 @@ pub static ROUTES: &[Route] = {
             SignedIn,
         ),
         route(&[GET, POST], "/v1/orders", Order, SignedIn),
+        route(&[POST], "/v1/orders/quote", Order, SignedIn),
         route(&[GET], "/v1/orders/{id}", Order, SignedIn),
         route(&[POST], "/v1/orders/{id}/cancel", Order, SignedIn),
         route(&[GET], "/v1/jobs", Worker, SignedIn),

@@ -2,6 +2,15 @@ use std::{net::SocketAddr, time::Duration};
 
 use chassis::config::Secret;
 
+/// How reservations are written.
+#[derive(clap::ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reservations {
+    /// Those that wait go together into one transaction.
+    Batched,
+    /// Each in a transaction of its own.
+    Plain,
+}
+
 /// Environment variables of inventory-svc.
 #[derive(clap::Parser, Clone, Debug)]
 pub struct Config {
@@ -39,6 +48,15 @@ pub struct Config {
         value_parser = clap::value_parser!(u32).range(1..)
     )]
     pub database_pool: u32,
+    /// How reservations are written: `batched` (many in one transaction) or `plain` (each in its own)
+    #[arg(
+        long,
+        env = "INVENTORY_RESERVATIONS",
+        value_name = "INVENTORY_RESERVATIONS",
+        value_enum,
+        default_value_t = Reservations::Batched
+    )]
+    pub reservations: Reservations,
     /// How long a hold may stay undecided at most, in seconds
     #[arg(
         long,

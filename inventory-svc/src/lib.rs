@@ -13,13 +13,13 @@ mod sweeper;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use application::{App, Ports};
+use application::{App, Ports, ports::Holds};
 use chassis::{Service, amqp::Bus, auth::Auth, grpc, ops::Ops, postgres};
-pub use config::Config;
+pub use config::{Config, Reservations};
 use infrastructure::{
     consumers::FollowOrders,
     order_svc::OrderSvc,
-    postgres::{PgCatalogue, PgCatalogueViews, PgHolds, PgStockBook},
+    postgres::{BatchedHolds, PgCatalogue, PgCatalogueViews, PgHolds, PgStockBook},
 };
 use proto::topology;
 use sqlx::PgPool;
@@ -46,7 +46,16 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
     postgres::migrate(&pool, &MIGRATOR).await?;
     let bus = Bus::new(&config.amqp, service.name());
     let auth = Auth::remote(&config.auth)?;
-    let app = Arc::new(app(&pool, &config)?);
+    let holds: Arc<dyn Holds> = match config.reservations {
+        Reservations::Plain => Arc::new(PgHolds::new(pool.clone())),
+        Reservations::Batched => {
+            let (holds, writer) = BatchedHolds::new(pool.clone());
+            // It ends with the last caller, so that whoever waits when the service stops gets an answer.
+            service.background("reservations", async move |_| writer.run().await);
+            Arc::new(holds)
+        }
+    };
+    let app = Arc::new(app(&pool, &config, holds)?);
 
     service.relay(pool.clone(), bus.clone());
     service.consume(
@@ -84,11 +93,11 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     api::http::openapi()
 }
 
-fn app(pool: &PgPool, config: &Config) -> anyhow::Result<App> {
+fn app(pool: &PgPool, config: &Config, holds: Arc<dyn Holds>) -> anyhow::Result<App> {
     let ports = Ports {
         catalogue: Arc::new(PgCatalogue::new(pool.clone())),
         stock: Arc::new(PgStockBook::new(pool.clone())),
-        holds: Arc::new(PgHolds::new(pool.clone())),
+        holds,
         decisions: Arc::new(OrderSvc::new(grpc::channel(&config.order_grpc_url)?)),
         views: Arc::new(PgCatalogueViews::new(pool.clone())),
     };

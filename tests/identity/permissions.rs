@@ -123,6 +123,7 @@ fn table() -> Vec<Row> {
             .with(json!({"kind": "receipt", "quantity": 1, "reason": "found"})),
         row("DELETE", "/v1/products/{unloved}", Staff, 204),
         row("POST", "/v1/orders", SignedIn, 201).with(json!({"lines": [{"sku": "HEART", "quantity": 1}]})),
+        row("POST", "/v1/orders/quote", SignedIn, 200).with(json!({"lines": [{"sku": "HEART", "quantity": 1}]})),
         row("GET", "/v1/orders", SignedIn, 200),
         row("GET", "/v1/orders/{order}", Owner, 200),
         row("POST", "/v1/orders/{order}/cancel", Owner, 200).with(json!({"reason": "changed my mind"})),

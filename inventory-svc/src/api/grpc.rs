@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chassis::{Error, Result};
+use chassis::{Error, Result, grpc};
 use proto::inventory::v1 as pb;
 use proto::inventory::v1::inventory_service_server::{InventoryService, InventoryServiceServer};
 use tonic::{Request, Response, Status, service::Routes};
@@ -34,6 +34,7 @@ impl InventoryService for Inventory {
         &self,
         request: Request<pb::ReserveRequest>,
     ) -> Result<Response<pb::ReserveResponse>, Status> {
+        let deadline = grpc::deadline(&request);
         let request = request.into_inner();
         let ttl = u64::try_from(request.ttl_seconds)
             .ok()
@@ -42,6 +43,7 @@ impl InventoryService for Inventory {
         let command = Reserve {
             request: parse(request)?,
             ttl: Duration::from_secs(ttl),
+            deadline,
         };
         let taken = self.app.commands.reserve.handle(command).await?;
         Ok(Response::new(pb::ReserveResponse {

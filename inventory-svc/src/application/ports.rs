@@ -1,6 +1,6 @@
 //! What the use cases need from outside.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chassis::{
@@ -56,11 +56,24 @@ pub trait StockBook: Send + Sync {
 #[async_trait]
 pub trait Holds: Send + Sync {
     /// Takes all of it or nothing; the same hold with the same content gives the same answer.
-    async fn take(&self, request: &Request, ttl: Duration) -> Result<TakenHold>;
+    /// `TooManyRequests` when too many wait; `DeadlineExceeded` when nobody waits for the answer any more.
+    async fn take(&self, taking: Taking) -> Result<TakenHold>;
     /// Settles one hold. Of an unknown one, a release leaves a tombstone.
     async fn settle(&self, key: HoldKey, settlement: Settlement) -> Result<()>;
     /// Holds that are past their time to live, oldest first, at most `limit`.
     async fn overdue(&self, limit: i64) -> Result<Vec<Overdue>>;
+}
+
+/// A request, and how long it is good for.
+#[derive(Debug, Clone)]
+pub struct Taking {
+    pub request: Request,
+    /// How long the hold may stay undecided.
+    pub ttl: Duration,
+    /// When the caller stops waiting.
+    pub deadline: Option<Instant>,
+    /// The request's place in its trace.
+    pub traceparent: Option<String>,
 }
 
 /// The answer to a request that was granted.

@@ -3,6 +3,7 @@
 mod hold;
 mod product;
 mod reservation;
+mod shelf;
 mod stock;
 
 pub use hold::{
@@ -10,7 +11,7 @@ pub use hold::{
 };
 pub use product::{InvalidProduct, Money, Product, ProductName, Sku};
 pub use reservation::{
-    Incentive, Offer, PricedLine, Quantity, RefusedReservation, Request, RequestLine, Shortage,
-    price,
+    Incentive, PricedLine, Quantity, RefusedReservation, Request, RequestLine, Shortage,
 };
+pub use shelf::{Grant, Offer, Shelf};
 pub use stock::{InvalidMovement, Levels, ManualMovement, MovementKind};

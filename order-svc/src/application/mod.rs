@@ -13,8 +13,8 @@ use chrono::{DateTime, SubsecRound as _, Utc};
 use commands::{CancelOrderHandler, CreateOrderHandler, DecideHoldsHandler};
 use freshness::Freshness;
 use ports::{Decisions, Inventory, OrderViews, Orders};
-use queries::{GetOrderHandler, ListOrdersHandler};
-pub use view::{IncentiveView, LineView, OrderView};
+use queries::{GetOrderHandler, ListOrdersHandler, QuoteOrderHandler};
+pub use view::{IncentiveView, LineView, OrderView, QuoteView};
 
 /// The time, as PostgreSQL keeps it: what is answered now is what will be read later.
 pub(crate) fn now() -> DateTime<Utc> {
@@ -36,6 +36,7 @@ pub struct Commands {
 pub struct Queries {
     pub get_order: GetOrderHandler,
     pub list_orders: ListOrdersHandler,
+    pub quote_order: QuoteOrderHandler,
 }
 
 /// The outside, as the use cases see it.
@@ -62,7 +63,7 @@ impl App {
                 create_order: CreateOrderHandler::new(
                     orders.clone(),
                     decisions.clone(),
-                    inventory,
+                    inventory.clone(),
                     freshness.clone(),
                     hold_ttl,
                 ),
@@ -72,6 +73,7 @@ impl App {
             queries: Queries {
                 get_order: GetOrderHandler::new(views.clone(), freshness.clone()),
                 list_orders: ListOrdersHandler::new(views, freshness),
+                quote_order: QuoteOrderHandler::new(inventory),
             },
         }
     }

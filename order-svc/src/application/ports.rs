@@ -86,6 +86,29 @@ pub trait Inventory: Send + Sync {
         basket: &Basket,
         ttl: Duration,
     ) -> Result<Reserved>;
+    /// Prices the basket without holding anything.
+    async fn quote(&self, customer_id: Uuid, basket: &Basket) -> Result<Quote>;
+}
+
+/// What a basket would cost now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quote {
+    pub pricing: Pricing,
+    /// Pieces that can be had now, by line.
+    pub available: Vec<i64>,
+    /// Why the code, or the points, are left out.
+    pub code_refused: Option<Refusal>,
+    pub points_refused: Option<Refusal>,
+    /// Points that the order would earn.
+    pub earns: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// For programs.
+    pub kind: String,
+    /// For people.
+    pub detail: String,
 }
 
 pub enum Reserved {

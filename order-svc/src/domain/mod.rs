@@ -2,8 +2,10 @@
 
 mod basket;
 mod id;
+mod line;
 mod order;
 
 pub use basket::{Basket, BasketLine, Incentive, InvalidBasket};
 pub use id::order_id;
-pub use order::{IllegalTransition, Line, Order, OrderEvent, PricedLine, Pricing, Reason, Status};
+pub use line::{Cost, Line};
+pub use order::{IllegalTransition, Order, OrderEvent, PricedLine, Pricing, Reason, Status};

@@ -3,7 +3,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::Incentive;
+use super::{Incentive, Line};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
@@ -53,6 +53,11 @@ pub struct Pricing {
     /// ISO 4217.
     pub currency: String,
     pub lines: Vec<PricedLine>,
+    /// Points that the hold took, and the minor units that each of them pays.
+    pub points: i64,
+    pub point_value: i64,
+    /// The code that gave the discount, as its owner wrote it.
+    pub discount_code: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,30 +70,8 @@ pub struct PricedLine {
     pub unit_price: i64,
     /// Minor units, for the whole line.
     pub discount: i64,
-}
-
-/// A line of an order. Price and discount are frozen when it is placed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    pub sku: String,
-    pub name: String,
-    pub quantity: i64,
-    pub unit_price: i64,
-    pub discount: i64,
-    pub cancelled_quantity: i64,
-    pub returned_quantity: i64,
-}
-
-impl Line {
-    /// What is to be paid for the line: nothing, once all of it is cancelled.
-    #[must_use]
-    pub fn total(&self) -> i64 {
-        if self.cancelled_quantity == self.quantity {
-            0
-        } else {
-            (self.quantity - self.cancelled_quantity) * self.unit_price - self.discount
-        }
-    }
+    /// Minor units of the line that points pay.
+    pub points_value: i64,
 }
 
 /// An order. Every change is a method that succeeds, is a documented no-op, or is an error.
@@ -100,7 +83,10 @@ pub struct Order {
     pub version: i64,
     pub currency: String,
     pub lines: Vec<Line>,
+    /// Points, as it was placed.
     pub points_redeemed: i64,
+    /// Minor units that each of them pays.
+    pub point_value: i64,
     pub refunded: i64,
     pub incentive: Option<Incentive>,
     /// Numbers of the holds that it has committed.
@@ -172,10 +158,17 @@ impl Order {
                 quantity: line.quantity,
                 unit_price: line.unit_price,
                 discount: line.discount,
+                points_value: line.points_value,
                 cancelled_quantity: 0,
                 returned_quantity: 0,
+                restocked_quantity: 0,
             })
             .collect();
+        // A code is found whatever its case; the order shows it as its owner wrote it.
+        let incentive = incentive.map(|incentive| Incentive {
+            discount_code: pricing.discount_code.or(incentive.discount_code),
+            ..incentive
+        });
         let order = Self {
             id,
             customer_id,
@@ -183,7 +176,8 @@ impl Order {
             version: 1,
             currency: pricing.currency,
             lines,
-            points_redeemed: 0,
+            points_redeemed: pricing.points,
+            point_value: pricing.point_value,
             refunded: 0,
             incentive,
             holds: vec![hold_no],
@@ -259,12 +253,31 @@ impl Order {
     /// What is to be paid, after discount, points and cancelled quantities, in minor units.
     #[must_use]
     pub fn total(&self) -> i64 {
-        match self.status {
-            Status::Cancelled => 0,
-            Status::Placed | Status::Confirmed | Status::Shipped | Status::Delivered => {
-                self.lines.iter().map(Line::total).sum::<i64>() - self.points_redeemed
-            }
+        self.lines.iter().map(Line::total).sum()
+    }
+
+    /// What is to be paid for what the customer keeps: neither cancelled nor returned. In minor units.
+    #[must_use]
+    pub fn net(&self) -> i64 {
+        self.lines
+            .iter()
+            .map(|line| line.cost_of(line.kept()).total)
+            .sum()
+    }
+
+    /// Of the redeemed points, those that came back with cancelled and returned pieces: whole points only.
+    #[must_use]
+    pub fn points_returned(&self) -> i64 {
+        if self.points_redeemed == 0 {
+            return 0;
         }
+        let spent: i64 = self
+            .lines
+            .iter()
+            .map(|line| line.cost_of(line.kept()).points_value)
+            .sum();
+        let value = self.point_value.max(1);
+        self.points_redeemed - (spent + value - 1) / value
     }
 }
 
@@ -279,10 +292,14 @@ mod tests {
             quantity,
             unit_price,
             discount: 0,
+            points_value: 0,
         };
         let pricing = Pricing {
             currency: "GBP".to_owned(),
             lines: vec![line("A", 6, 255), line("B", 1, 339)],
+            points: 0,
+            point_value: 1,
+            discount_code: None,
         };
         let at = DateTime::UNIX_EPOCH;
         let (mut order, event) = Order::place(Uuid::nil(), Uuid::nil(), 1, pricing, None, at);

@@ -1,9 +1,12 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use chassis::Result;
+use chassis::{Code, Result, trace::TraceContext};
 
 use crate::{
-    application::ports::{Holds, TakenHold},
+    application::ports::{Holds, TakenHold, Taking},
     domain::Request,
 };
 
@@ -12,6 +15,8 @@ pub struct Reserve {
     pub request: Request,
     /// How long the hold may stay undecided.
     pub ttl: Duration,
+    /// When the caller stops waiting.
+    pub deadline: Option<Instant>,
 }
 
 pub struct ReserveHandler {
@@ -26,16 +31,23 @@ impl ReserveHandler {
 
     /// # Errors
     /// `validation` naming the lines, `insufficient-stock`, `hold-closed`, `hold-mismatch` for other content than the
-    /// first time.
+    /// first time; `reservations-busy`, `deadline-exceeded`.
     #[tracing::instrument(name = "reserve", skip_all, fields(
         order.id = %command.request.key.order_id, hold.no = command.request.key.hold_no
     ))]
     pub async fn handle(&self, command: Reserve) -> Result<TakenHold> {
-        let ttl = command.ttl.min(self.max_ttl);
-        let taken = self.holds.take(&command.request, ttl).await;
+        let taking = Taking {
+            request: command.request,
+            ttl: command.ttl.min(self.max_ttl),
+            deadline: command.deadline,
+            traceparent: TraceContext::current().map(|context| context.traceparent()),
+        };
+        let taken = self.holds.take(taking).await;
         let outcome = match &taken {
             Ok(_) => "held",
             Err(error) if error.kind() == "insufficient-stock" => "insufficient",
+            Err(error) if error.code() == Code::TooManyRequests => "shed",
+            Err(error) if error.code() == Code::DeadlineExceeded => "late",
             Err(error) if error.is_transient() => "failed",
             Err(_) => "refused",
         };

@@ -1,5 +1,6 @@
-//! Holds in the database. Every transaction locks in one order: followed orders, holds, then stock rows by SKU; so
-//! no two of them wait for each other in a ring.
+//! Holds in the database. Whoever changes holds that are there locks in one order: followed orders, holds, then stock
+//! rows by SKU. Whoever takes new ones locks the stock rows first and then inserts the holds. As the first never waits for
+//! a hold that is still being inserted while it has stock locked, no two of them wait for each other in a ring.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,21 +8,21 @@ use std::{
 };
 
 use async_trait::async_trait;
-use chassis::{Code, Error, Result, amqp::outbox};
-use sha2::{Digest as _, Sha256};
+use chassis::{Error, Result, amqp::outbox};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use self::events::EventsOf;
 use crate::{
-    application::ports::{Holds, Overdue, TakenHold},
-    domain::{
-        Changes, Hold, HoldKey, HoldLine, HoldState, Levels, Money, Offer, OrderTarget, PricedLine,
-        Request, Settlement, Sku, price,
-    },
+    application::ports::{Holds, Overdue, TakenHold, Taking},
+    domain::{Changes, Hold, HoldKey, HoldLine, HoldState, OrderTarget, Settlement, Sku},
 };
 
 mod events;
+mod take;
+mod writer;
+
+pub use writer::{BatchedHolds, Writer};
 
 pub struct PgHolds {
     pool: PgPool,
@@ -36,49 +37,8 @@ impl PgHolds {
 
 #[async_trait]
 impl Holds for PgHolds {
-    async fn take(&self, request: &Request, ttl: Duration) -> Result<TakenHold> {
-        let token = Uuid::now_v7();
-        let fingerprint = fingerprint(request);
-        let mut tx = self.pool.begin().await?;
-        // First, so that a twin waits here and then finds this one.
-        let claimed = sqlx::query!(
-            "insert into holds (order_id, hold_no, state, token, customer_id, fingerprint, expires_at)
-             values ($1, $2, 'HELD', $3, $4, $5, now() + make_interval(secs => $6))
-             on conflict do nothing",
-            request.key.order_id,
-            request.key.hold_no,
-            token,
-            request.customer_id,
-            fingerprint,
-            ttl.as_secs_f64(),
-        )
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
-        if claimed == 0 {
-            return taken_before(&mut tx, request.key, &fingerprint).await;
-        }
-        let offers = lock_offers(&mut tx, request).await?;
-        let lines = price(request, &offers)?;
-        let currency = lines
-            .first()
-            .and_then(|line| offers.get(&line.sku))
-            .map(|offer| offer.price.currency.code().to_owned())
-            .unwrap_or_default();
-        write_taken(&mut tx, request.key, &currency, &lines).await?;
-        outbox::append(&mut tx, vec![events::reserved(request.key, &lines)?]).await?;
-        fail::fail_point!("reserve-before-commit", |_| Err(Error::unavailable(
-            anyhow::anyhow!("failpoint")
-        )));
-        tx.commit().await?;
-        fail::fail_point!("reserve-reply-lost", |_| Err(Error::unavailable(
-            anyhow::anyhow!("failpoint")
-        )));
-        Ok(TakenHold {
-            token,
-            currency,
-            lines,
-        })
+    async fn take(&self, taking: Taking) -> Result<TakenHold> {
+        take::take_one(&self.pool, taking).await
     }
 
     async fn settle(&self, key: HoldKey, settlement: Settlement) -> Result<()> {
@@ -174,148 +134,6 @@ pub async fn follow_orders(tx: &mut PgConnection, targets: Vec<OrderTarget>) -> 
         changes.extend(target.reach(&mut holds[first..end])?);
     }
     write(tx, &changes, &holds).await
-}
-
-/// What the hold asks for, as far as a repetition must be the same.
-fn fingerprint(request: &Request) -> Vec<u8> {
-    let mut hash = Sha256::new();
-    hash.update(request.customer_id.as_bytes());
-    for line in request.lines() {
-        hash.update(line.sku.as_str());
-        hash.update([0]);
-        hash.update(line.quantity.get().to_be_bytes());
-    }
-    if let Some(incentive) = &request.incentive {
-        hash.update(format!("{incentive:?}"));
-    }
-    hash.finalize().to_vec()
-}
-
-/// The answer to a hold that is there already.
-async fn taken_before(
-    tx: &mut PgConnection,
-    key: HoldKey,
-    fingerprint: &[u8],
-) -> Result<TakenHold> {
-    let hold = sqlx::query!(
-        "select state, token, fingerprint, currency from holds where order_id = $1 and hold_no = $2",
-        key.order_id,
-        key.hold_no,
-    )
-    .fetch_one(&mut *tx)
-    .await?;
-    let state = parse_state(&hold.state)?;
-    if state.is_closed() {
-        return Err(crate::domain::HoldError::Closed.into());
-    }
-    if hold.fingerprint.as_deref() != Some(fingerprint) {
-        return Err(Error::new(
-            Code::Invalid,
-            "hold-mismatch",
-            "this hold was taken with other content",
-        ));
-    }
-    let lines = sqlx::query!(
-        "select sku, name, quantity, unit_price, discount, available
-           from hold_lines where order_id = $1 and hold_no = $2 order by line_no",
-        key.order_id,
-        key.hold_no,
-    )
-    .fetch_all(tx)
-    .await?;
-    let lines = lines
-        .into_iter()
-        .map(|row| {
-            Ok(PricedLine {
-                sku: parse_sku(&row.sku)?,
-                name: row.name,
-                quantity: row.quantity,
-                unit_price: row.unit_price,
-                discount: row.discount,
-                available: row.available,
-            })
-        })
-        .collect::<Result<_>>()?;
-    Ok(TakenHold {
-        token: hold.token.unwrap_or_default(),
-        currency: hold.currency.unwrap_or_default(),
-        lines,
-    })
-}
-
-/// Locks the stock rows in the order of their SKUs, so that two baskets with the same goods do not wait for each other.
-async fn lock_offers(tx: &mut PgConnection, request: &Request) -> Result<BTreeMap<Sku, Offer>> {
-    let skus: Vec<String> = request
-        .lines()
-        .iter()
-        .map(|line| line.sku.to_string())
-        .collect();
-    let rows = sqlx::query!(
-        "select s.sku, p.name, p.price, p.currency, p.active, s.on_hand, s.reserved, s.backorder_limit
-           from stock s join products p on p.sku = s.sku
-          where s.sku = any($1)
-          order by s.sku
-            for no key update of s",
-        &skus,
-    )
-    .fetch_all(tx)
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            let offer = Offer {
-                name: row.name,
-                price: Money::price(row.price, &row.currency).map_err(Error::internal)?,
-                active: row.active,
-                levels: Levels {
-                    on_hand: row.on_hand,
-                    reserved: row.reserved,
-                    backorder_limit: row.backorder_limit,
-                },
-            };
-            Ok((parse_sku(&row.sku)?, offer))
-        })
-        .collect()
-}
-
-/// Stock, lines, movements and currency of a new hold, in one statement.
-async fn write_taken(
-    tx: &mut PgConnection,
-    key: HoldKey,
-    currency: &str,
-    lines: &[PricedLine],
-) -> Result<()> {
-    let line_nos: Vec<i32> = (1..).take(lines.len()).collect();
-    let skus: Vec<String> = lines.iter().map(|line| line.sku.to_string()).collect();
-    let names: Vec<String> = lines.iter().map(|line| line.name.clone()).collect();
-    let column = |value: fn(&PricedLine) -> i64| lines.iter().map(value).collect::<Vec<i64>>();
-    sqlx::query!(
-        "with taken as (
-             select * from unnest($4::int[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
-                 as t (line_no, sku, name, quantity, unit_price, discount, available)
-         ), hold as (
-             update holds set currency = $3 where order_id = $1 and hold_no = $2
-         ), stocked as (
-             update stock set reserved = stock.reserved + taken.quantity from taken where stock.sku = taken.sku
-         ), moved as (
-             insert into stock_movements (sku, kind, on_hand_delta, reserved_delta, order_id, hold_no)
-             select sku, 'reservation', 0, quantity, $1, $2 from taken
-         )
-         insert into hold_lines (order_id, hold_no, line_no, sku, name, quantity, unit_price, discount, available)
-         select $1, $2, line_no, sku, name, quantity, unit_price, discount, available from taken",
-        key.order_id,
-        key.hold_no,
-        currency,
-        &line_nos,
-        &skus,
-        &names,
-        &column(|line| line.quantity),
-        &column(|line| line.unit_price),
-        &column(|line| line.discount),
-        &column(|line| line.available),
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
 }
 
 /// Locks all holds of these orders, ordered by key.

@@ -6,6 +6,6 @@ mod stock_book;
 mod views;
 
 pub use catalogue::PgCatalogue;
-pub use holds::{PgHolds, follow_orders};
+pub use holds::{BatchedHolds, PgHolds, Writer, follow_orders};
 pub use stock_book::PgStockBook;
 pub use views::PgCatalogueViews;

@@ -31,6 +31,7 @@ struct Document;
 fn routes() -> OpenApiRouter<Context> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(orders::list, orders::create))
+        .routes(routes!(orders::quote))
         .routes(routes!(orders::get))
         .routes(routes!(orders::cancel))
 }

@@ -16,9 +16,9 @@ use uuid::Uuid;
 use super::ORDERS_MANAGE;
 use crate::{
     application::{
-        App, OrderView,
+        App, OrderView, QuoteView,
         commands::{CancelOrder, CreateOrder},
-        queries::{GetOrder, ListOrders},
+        queries::{GetOrder, ListOrders, QuoteOrder},
     },
     domain::{Basket, BasketLine, Incentive, Reason, Status},
 };
@@ -45,8 +45,28 @@ pub(super) struct NewLine {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewIncentive {
+    /// Found whatever its case.
+    #[schema(example = "SAVE10")]
     discount_code: Option<String>,
+    /// All of them are redeemed, or the order is refused.
+    #[schema(example = 30)]
     redeem_points: Option<i64>,
+}
+
+fn basket(body: NewOrder) -> Result<Basket> {
+    let lines = body
+        .lines
+        .into_iter()
+        .map(|line| BasketLine {
+            sku: line.sku,
+            quantity: line.quantity,
+        })
+        .collect();
+    let incentive = body.incentive.map(|incentive| Incentive {
+        discount_code: incentive.discount_code,
+        redeem_points: incentive.redeem_points,
+    });
+    Ok(Basket::new(lines, incentive)?)
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -87,22 +107,10 @@ pub(super) async fn create(
     key: IdempotencyKey,
     Json(body): Json<NewOrder>,
 ) -> Result<impl IntoResponse> {
-    let lines = body
-        .lines
-        .into_iter()
-        .map(|line| BasketLine {
-            sku: line.sku,
-            quantity: line.quantity,
-        })
-        .collect();
-    let incentive = body.incentive.map(|incentive| Incentive {
-        discount_code: incentive.discount_code,
-        redeem_points: incentive.redeem_points,
-    });
     let command = CreateOrder {
         customer_id: caller.id,
         key,
-        basket: Basket::new(lines, incentive)?,
+        basket: basket(body)?,
     };
     let answer = app.commands.create_order.handle(command).await?;
     Ok(answer.map(|order| {
@@ -114,6 +122,28 @@ pub(super) async fn create(
             Json(order),
         )
     }))
+}
+
+/// Price an order
+///
+/// What the basket would cost you now, with the discount code and the points. Nothing is held. A code or points that
+/// cannot be used are left out, and the answer says why.
+#[utoipa::path(post, path = "/v1/orders/quote", tag = "orders", request_body = NewOrder, security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The price", body = QuoteView),
+        (status = 401, description = "Not signed in", body = Problem),
+        (status = 422, description = "A field is not acceptable", body = Problem),
+        (status = 503, description = "Try again in a moment", body = Problem)))]
+pub(super) async fn quote(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Json(body): Json<NewOrder>,
+) -> Result<Json<QuoteView>> {
+    let query = QuoteOrder {
+        customer_id: caller.id,
+        basket: basket(body)?,
+    };
+    Ok(Json(app.queries.quote_order.handle(query).await?))
 }
 
 /// List orders

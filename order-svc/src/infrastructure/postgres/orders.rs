@@ -113,14 +113,16 @@ async fn insert(tx: &mut PgConnection, placement: &Placement<'_>) -> Result<()> 
     let quantities: Vec<i64> = order.lines.iter().map(|line| line.quantity).collect();
     let prices: Vec<i64> = order.lines.iter().map(|line| line.unit_price).collect();
     let discounts: Vec<i64> = order.lines.iter().map(|line| line.discount).collect();
+    let points_values: Vec<i64> = order.lines.iter().map(|line| line.points_value).collect();
     sqlx::query!(
         "with placed as (
              insert into orders (id, customer_id, status, version, currency, points_redeemed, discount_code,
-                                 redeem_points, holds, fingerprint, response, placed_at, updated_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
+                                 redeem_points, holds, fingerprint, response, placed_at, updated_at, point_value)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $20)
          )
-         insert into order_lines (order_id, line_no, sku, name, quantity, unit_price, discount)
-         select $1, * from unnest($13::int[], $14::text[], $15::text[], $16::bigint[], $17::bigint[], $18::bigint[])",
+         insert into order_lines (order_id, line_no, sku, name, quantity, unit_price, discount, points_value)
+         select $1, * from unnest($13::int[], $14::text[], $15::text[], $16::bigint[], $17::bigint[], $18::bigint[],
+                                  $19::bigint[])",
         order.id,
         order.customer_id,
         order.status.as_str(),
@@ -139,6 +141,8 @@ async fn insert(tx: &mut PgConnection, placement: &Placement<'_>) -> Result<()> 
         &quantities,
         &prices,
         &discounts,
+        &points_values,
+        order.point_value,
     )
     .execute(tx)
     .await?;
@@ -159,8 +163,8 @@ pub(crate) async fn load_many(tx: &mut PgConnection, ids: &[Uuid]) -> Result<Vec
 async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Order>> {
     let orders = sqlx::query_as!(
         OrderRow,
-        "select id, customer_id, status, version, currency, points_redeemed, refunded, discount_code, redeem_points,
-                holds, placed_at, updated_at
+        "select id, customer_id, status, version, currency, points_redeemed, point_value, refunded, discount_code,
+                redeem_points, holds, placed_at, updated_at
            from orders where id = any($1) order by id",
         ids
     )
@@ -168,7 +172,8 @@ async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Order>>
     .await?;
     let lines = sqlx::query_as!(
         LineRow,
-        "select order_id, sku, name, quantity, unit_price, discount, cancelled_quantity, returned_quantity
+        "select order_id, sku, name, quantity, unit_price, discount, points_value, cancelled_quantity,
+                returned_quantity, restocked_quantity
            from order_lines where order_id = any($1) order by order_id, line_no",
         ids
     )

@@ -15,6 +15,7 @@ pub(super) struct OrderRow {
     pub version: i64,
     pub currency: String,
     pub points_redeemed: i64,
+    pub point_value: i64,
     pub refunded: i64,
     pub discount_code: Option<String>,
     pub redeem_points: Option<i64>,
@@ -30,8 +31,10 @@ pub(super) struct LineRow {
     pub quantity: i64,
     pub unit_price: i64,
     pub discount: i64,
+    pub points_value: i64,
     pub cancelled_quantity: i64,
     pub returned_quantity: i64,
+    pub restocked_quantity: i64,
 }
 
 /// Puts orders together from their rows; lines come in their order.
@@ -44,8 +47,10 @@ pub(super) fn assemble(orders: Vec<OrderRow>, lines: Vec<LineRow>) -> Result<Vec
             quantity: row.quantity,
             unit_price: row.unit_price,
             discount: row.discount,
+            points_value: row.points_value,
             cancelled_quantity: row.cancelled_quantity,
             returned_quantity: row.returned_quantity,
+            restocked_quantity: row.restocked_quantity,
         });
     }
     orders
@@ -67,6 +72,7 @@ pub(super) fn assemble(orders: Vec<OrderRow>, lines: Vec<LineRow>) -> Result<Vec
                 currency: row.currency,
                 lines: lines_of.remove(&row.id).unwrap_or_default(),
                 points_redeemed: row.points_redeemed,
+                point_value: row.point_value,
                 refunded: row.refunded,
                 incentive: used.then_some(incentive),
                 holds: row.holds,

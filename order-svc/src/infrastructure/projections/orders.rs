@@ -89,6 +89,7 @@ fn view(order: OrderData) -> OrderView {
                 quantity: line.quantity,
                 unit_price: line.unit_price,
                 discount: line.discount,
+                points_value: line.points_value,
                 total: line.total,
                 cancelled_quantity: line.cancelled_quantity,
                 returned_quantity: line.returned_quantity,
@@ -97,6 +98,7 @@ fn view(order: OrderData) -> OrderView {
         subtotal: order.subtotal,
         discount: order.discount,
         points_redeemed: order.points_redeemed,
+        points_returned: order.points_returned,
         total: order.total,
         refunded: order.refunded,
         incentive: order.incentive.map(|incentive| IncentiveView {

@@ -1,8 +1,11 @@
+mod quote;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use self::quote::QuoteView;
 use crate::domain::Order;
 
 /// An order as people see it. Amounts are minor units of `currency`.
@@ -23,7 +26,11 @@ pub struct OrderView {
     #[schema(example = 1530)]
     pub subtotal: i64,
     pub discount: i64,
+    /// Points, as it was placed.
     pub points_redeemed: i64,
+    /// Of these, what came back with cancelled and returned pieces.
+    #[serde(default)]
+    pub points_returned: i64,
     /// After discount, points and cancelled quantities.
     #[schema(example = 1530)]
     pub total: i64,
@@ -44,9 +51,12 @@ pub struct LineView {
     pub quantity: i64,
     #[schema(example = 255)]
     pub unit_price: i64,
-    /// For the whole line.
+    /// For all of `quantity`, as it was allotted when the line was bought.
     pub discount: i64,
-    /// For the whole line, after discount and cancelled quantities.
+    /// What points pay of it, in minor units, for all of `quantity`.
+    #[serde(default)]
+    pub points_value: i64,
+    /// After discount, points and cancelled quantities.
     #[schema(example = 1530)]
     pub total: i64,
     pub cancelled_quantity: i64,
@@ -77,6 +87,7 @@ impl From<&Order> for OrderView {
                     quantity: line.quantity,
                     unit_price: line.unit_price,
                     discount: line.discount,
+                    points_value: line.points_value,
                     total: line.total(),
                     cancelled_quantity: line.cancelled_quantity,
                     returned_quantity: line.returned_quantity,
@@ -85,6 +96,7 @@ impl From<&Order> for OrderView {
             subtotal: order.subtotal(),
             discount: order.discount(),
             points_redeemed: order.points_redeemed,
+            points_returned: order.points_returned(),
             total: order.total(),
             refunded: order.refunded,
             incentive: order.incentive.as_ref().map(|incentive| IncentiveView {
