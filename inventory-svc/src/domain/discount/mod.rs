@@ -1,0 +1,149 @@
+//! Discount codes: what they are, when they hold, and what they take off each line of a basket.
+
+mod allot;
+mod code;
+mod terms;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use iso_currency::Currency;
+
+pub use allot::allot;
+pub use code::{BatchPrefix, BatchSize, Code};
+pub use terms::{InvalidTerms, Kind, Scope, Terms, TermsDraft};
+
+use super::Sku;
+
+/// A code with what it grants and how often it was used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiscountCode {
+    pub code: Code,
+    pub terms: Terms,
+    /// Uses that count, of all customers.
+    pub used: i64,
+}
+
+/// A line of an order, as far as a discount depends on it.
+#[derive(Debug, Clone, Copy)]
+pub struct BasketLine<'a> {
+    pub sku: &'a Sku,
+    pub category: Option<&'a str>,
+    /// Minor units: quantity times unit price. Not negative.
+    pub amount: i64,
+}
+
+/// Why a code takes nothing off an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CodeRefusal {
+    #[error("no such discount code")]
+    Unknown,
+    #[error("the code is not active")]
+    Inactive,
+    #[error("the code starts on {}", time(.starts_at))]
+    NotStarted { starts_at: DateTime<Utc> },
+    #[error("the code ended on {}", time(.ends_at))]
+    Ended { ends_at: DateTime<Utc> },
+    #[error("the code was used as often as it may be")]
+    UsedUp,
+    #[error("you have used the code as often as one customer may")]
+    UsedUpByCustomer,
+    #[error("the code needs a subtotal of at least {min_subtotal}")]
+    SubtotalTooLow {
+        /// Minor units.
+        min_subtotal: i64,
+    },
+    #[error("the code is for none of these products")]
+    NoEligibleLine,
+    #[error("the code is for orders in {}", currency.code())]
+    OtherCurrency {
+        /// In which the code's amounts are.
+        currency: Currency,
+    },
+}
+
+impl CodeRefusal {
+    /// The stable name of the reason.
+    #[must_use]
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Inactive => "inactive",
+            Self::NotStarted { .. } => "not-started",
+            Self::Ended { .. } => "ended",
+            Self::UsedUp => "used-up",
+            Self::UsedUpByCustomer => "used-up-by-customer",
+            Self::SubtotalTooLow { .. } => "subtotal-too-low",
+            Self::NoEligibleLine => "no-eligible-line",
+            Self::OtherCurrency { .. } => "other-currency",
+        }
+    }
+}
+
+fn time(at: &DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+impl DiscountCode {
+    /// What the code takes off each line of the basket, in minor units and in the basket's order; zero for a line that
+    /// it is not for.
+    ///
+    /// A percentage is of the eligible lines' sum, rounded half up once, then capped; a fixed amount is at most that
+    /// sum. The whole is allotted over the eligible lines by [`allot`], so it adds up and no line gets more than it costs.
+    ///
+    /// `currency` is the basket's, `policy_currency` the shop's, in which amounts of codes are. `uses_of_customer` are
+    /// the uses of this customer that count.
+    ///
+    /// # Errors
+    /// See [`CodeRefusal`].
+    pub fn assess(
+        &self,
+        basket: &[BasketLine<'_>],
+        currency: Currency,
+        policy_currency: Currency,
+        uses_of_customer: i64,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<i64>, CodeRefusal> {
+        let terms = &self.terms;
+        terms.check_time(now)?;
+        if terms.max_uses().is_some_and(|max| self.used >= max) {
+            return Err(CodeRefusal::UsedUp);
+        }
+        if terms
+            .max_uses_per_customer()
+            .is_some_and(|max| uses_of_customer >= max)
+        {
+            return Err(CodeRefusal::UsedUpByCustomer);
+        }
+        // Before the subtotal: amounts of two currencies do not compare.
+        if currency != policy_currency && terms.names_amounts() {
+            return Err(CodeRefusal::OtherCurrency {
+                currency: policy_currency,
+            });
+        }
+        let mut eligible = false;
+        let weights: Vec<i64> = basket
+            .iter()
+            .map(|line| {
+                let covered = terms.scope().covers(line);
+                eligible |= covered;
+                if covered { line.amount } else { 0 }
+            })
+            .collect();
+        if !eligible {
+            return Err(CodeRefusal::NoEligibleLine);
+        }
+        if sum(basket.iter().map(|line| line.amount)) < i128::from(terms.min_subtotal()) {
+            return Err(CodeRefusal::SubtotalTooLow {
+                min_subtotal: terms.min_subtotal(),
+            });
+        }
+        let total = terms.kind().of(sum(weights.iter().copied()));
+        Ok(allot(total, &weights))
+    }
+}
+
+fn sum(amounts: impl Iterator<Item = i64>) -> i128 {
+    amounts.map(i128::from).sum()
+}
+
+#[cfg(test)]
+mod tests;
