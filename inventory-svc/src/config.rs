@@ -2,6 +2,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use chassis::config::Secret;
 
+use crate::loyalty_config::LoyaltyConfig;
+
 /// Environment variables of inventory-svc.
 #[derive(clap::Parser, Clone, Debug)]
 pub struct Config {
@@ -56,6 +58,8 @@ pub struct Config {
         default_value = "http://127.0.0.1:50053"
     )]
     pub order_grpc_url: String,
+    #[command(flatten)]
+    pub loyalty: LoyaltyConfig,
     #[command(flatten)]
     pub auth: chassis::auth::Config,
     #[command(flatten)]

@@ -8,6 +8,7 @@ pub mod application;
 mod config;
 pub mod domain;
 pub mod infrastructure;
+mod loyalty_config;
 mod sweeper;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use infrastructure::{
     order_svc::OrderSvc,
     postgres::{PgCatalogue, PgCatalogueViews, PgHolds, PgStockBook},
 };
+pub use loyalty_config::LoyaltyConfig;
 use proto::topology;
 use sqlx::PgPool;
 

@@ -1,6 +1,8 @@
 //! What stock and holds are, and what may happen to them. No I/O, no clock.
 
 mod hold;
+mod loyalty;
+mod order_points;
 mod product;
 mod reservation;
 mod stock;
@@ -8,6 +10,11 @@ mod stock;
 pub use hold::{
     Changes, Hold, HoldError, HoldKey, HoldLine, HoldState, OrderTarget, Settlement, Stage, Verdict,
 };
+pub use loyalty::{
+    Account, Booking, Entry, HeldPoints, Lot, LotChange, LotState, LotUse, Lots, LoyaltyPolicy,
+    NotEnoughPoints, PointsEvent, PointsHold, Reason, ReturnedUse, Side,
+};
+pub use order_points::{OrderPoints, PointsStage, PointsTarget};
 pub use product::{InvalidProduct, Money, Product, ProductName, Sku};
 pub use reservation::{
     Incentive, Offer, PricedLine, Quantity, RefusedReservation, Request, RequestLine, Shortage,

@@ -2,6 +2,8 @@
 
 mod catalogue;
 mod holds;
+#[allow(dead_code, reason = "the holds are to call it")]
+mod loyalty;
 mod stock_book;
 mod views;
 
