@@ -11,6 +11,8 @@ create table loyalty_entries (
     order_id uuid,
     -- Which of the order's holds, or which version of the order; 0 where a reason comes up once.
     no bigint not null default 0,
+    -- Of `earned`: points for 100 minor units. The order keeps this rate, whatever the shop's is later.
+    rate bigint,
     -- The lot that expired or was granted.
     lot_id bigint,
     -- Who booked it; null for the system.

@@ -2,6 +2,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use chassis::config::Secret;
 
+use crate::loyalty_config::LoyaltyConfig;
+
 /// How reservations are written.
 #[derive(clap::ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reservations {
@@ -74,6 +76,8 @@ pub struct Config {
         default_value = "http://127.0.0.1:50053"
     )]
     pub order_grpc_url: String,
+    #[command(flatten)]
+    pub loyalty: LoyaltyConfig,
     #[command(flatten)]
     pub auth: chassis::auth::Config,
     #[command(flatten)]

@@ -8,6 +8,7 @@ pub mod application;
 mod config;
 pub mod domain;
 pub mod infrastructure;
+mod loyalty_config;
 mod sweeper;
 
 use std::sync::Arc;
@@ -19,8 +20,9 @@ pub use config::{Config, Reservations};
 use infrastructure::{
     consumers::FollowOrders,
     order_svc::OrderSvc,
-    postgres::{BatchedHolds, PgCatalogue, PgCatalogueViews, PgHolds, PgStockBook},
+    postgres::{BatchedHolds, PgCatalogue, PgCatalogueViews, PgHolds, PgQuotes, PgStockBook},
 };
+pub use loyalty_config::LoyaltyConfig;
 use proto::topology;
 use sqlx::PgPool;
 
@@ -46,10 +48,11 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
     postgres::migrate(&pool, &MIGRATOR).await?;
     let bus = Bus::new(&config.amqp, service.name());
     let auth = Auth::remote(&config.auth)?;
+    let policy = config.loyalty.policy();
     let holds: Arc<dyn Holds> = match config.reservations {
-        Reservations::Plain => Arc::new(PgHolds::new(pool.clone())),
+        Reservations::Plain => Arc::new(PgHolds::new(pool.clone(), policy)),
         Reservations::Batched => {
-            let (holds, writer) = BatchedHolds::new(pool.clone());
+            let (holds, writer) = BatchedHolds::new(pool.clone(), policy);
             // It ends with the last caller, so that whoever waits when the service stops gets an answer.
             service.background("reservations", async move |_| writer.run().await);
             Arc::new(holds)
@@ -62,7 +65,7 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
         topology::INVENTORY_ORDERS,
         pool.clone(),
         bus,
-        Arc::new(FollowOrders),
+        Arc::new(FollowOrders::new(policy)),
     );
     let sweeping = app.clone();
     service.background("sweeper", async move |stop| {
@@ -100,6 +103,7 @@ fn app(pool: &PgPool, config: &Config, holds: Arc<dyn Holds>) -> anyhow::Result<
         holds,
         decisions: Arc::new(OrderSvc::new(grpc::channel(&config.order_grpc_url)?)),
         views: Arc::new(PgCatalogueViews::new(pool.clone())),
+        quotes: Arc::new(PgQuotes::new(pool.clone(), config.loyalty.policy())),
     };
     Ok(App::new(ports, config.max_hold_ttl()))
 }

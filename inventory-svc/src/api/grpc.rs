@@ -14,7 +14,9 @@ use crate::{
         commands::{Confirm, ExpireReservations, Release, Reserve},
         queries::GetAvailability,
     },
-    domain::{self, HoldKey, Incentive, Quantity, RefusedReservation, RequestLine, Sku},
+    domain::{
+        Basket, HoldKey, Incentive, PricedLine, Quantity, RefusedReservation, RequestLine, Sku,
+    },
 };
 
 /// More SKUs in one call are refused.
@@ -41,7 +43,8 @@ impl InventoryService for Inventory {
             .filter(|seconds| *seconds > 0)
             .ok_or_else(|| Error::invalid_field("ttl_seconds", "must be positive"))?;
         let command = Reserve {
-            request: parse(request)?,
+            key: key(&request.order_id, request.hold_no)?,
+            basket: basket(&request.customer_id, request.lines, request.incentive)?,
             ttl: Duration::from_secs(ttl),
             deadline,
         };
@@ -49,22 +52,10 @@ impl InventoryService for Inventory {
         Ok(Response::new(pb::ReserveResponse {
             confirmation_token: taken.token.to_string(),
             currency: taken.currency,
-            lines: taken
-                .lines
-                .into_iter()
-                .map(|line| pb::PricedLine {
-                    sku: line.sku.to_string(),
-                    name: line.name,
-                    quantity: line.quantity,
-                    unit_price: line.unit_price,
-                    discount: line.discount,
-                    available: line.available,
-                    points_value: 0,
-                })
-                .collect(),
-            points: 0,
-            point_value: 0,
-            discount_code: String::new(),
+            lines: taken.lines.into_iter().map(priced).collect(),
+            points: taken.points,
+            point_value: taken.point_value,
+            discount_code: taken.discount_code.unwrap_or_default(),
         }))
     }
 
@@ -148,11 +139,14 @@ impl InventoryService for Inventory {
     }
 }
 
-fn parse(request: pb::ReserveRequest) -> Result<domain::Request> {
-    let key = key(&request.order_id, request.hold_no)?;
-    let customer_id = uuid("customer_id", &request.customer_id)?;
-    let lines = request
-        .lines
+/// A basket as it comes over the wire; an error names the field.
+pub(super) fn basket(
+    customer_id: &str,
+    lines: Vec<pb::Line>,
+    incentive: Option<pb::Incentive>,
+) -> Result<Basket> {
+    let customer_id = uuid("customer_id", customer_id)?;
+    let lines = lines
         .into_iter()
         .enumerate()
         .map(|(line, requested)| {
@@ -165,11 +159,23 @@ fn parse(request: pb::ReserveRequest) -> Result<domain::Request> {
             })
         })
         .collect::<Result<_, RefusedReservation>>()?;
-    let incentive = request.incentive.map(|incentive| Incentive {
+    let incentive = incentive.map(|incentive| Incentive {
         discount_code: incentive.discount_code,
         redeem_points: incentive.redeem_points,
     });
-    Ok(domain::Request::new(key, customer_id, lines, incentive)?)
+    Ok(Basket::new(customer_id, lines, incentive)?)
+}
+
+pub(super) fn priced(line: PricedLine) -> pb::PricedLine {
+    pb::PricedLine {
+        sku: line.sku.to_string(),
+        name: line.name,
+        quantity: line.quantity,
+        unit_price: line.unit_price,
+        discount: line.discount,
+        points_value: line.points_value,
+        available: line.available,
+    }
 }
 
 fn key(order_id: &str, hold_no: i32) -> Result<HoldKey> {

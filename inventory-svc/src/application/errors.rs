@@ -38,10 +38,8 @@ impl From<RefusedReservation> for Error {
                     .collect(),
             ),
             RefusedReservation::Shortages(short) => insufficient_stock(&short),
-            RefusedReservation::UnknownCode => {
-                Self::invalid_field("incentive.discount_code", detail)
-            }
-            RefusedReservation::NotEnoughPoints { .. } => {
+            RefusedReservation::Code(_) => Self::invalid_field("incentive.discount_code", detail),
+            RefusedReservation::NegativePoints | RefusedReservation::Points(_) => {
                 Self::invalid_field("incentive.redeem_points", detail)
             }
         }

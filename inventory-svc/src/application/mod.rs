@@ -11,8 +11,11 @@ use commands::{
     BookMovementHandler, ChangeProductHandler, ConfirmHandler, CreateProductHandler,
     ExpireReservationsHandler, ReleaseHandler, RemoveProductHandler, ReserveHandler,
 };
-use ports::{Catalogue, CatalogueViews, Decisions, Holds, StockBook};
-use queries::{GetAvailabilityHandler, GetProductHandler, GetStockHandler, ListProductsHandler};
+use ports::{Catalogue, CatalogueViews, Decisions, Holds, Quotes, StockBook};
+use queries::{
+    GetAvailabilityHandler, GetProductHandler, GetStockHandler, ListProductsHandler,
+    QuoteBasketHandler,
+};
 
 /// Everything that this service does.
 pub struct App {
@@ -36,6 +39,7 @@ pub struct Queries {
     pub list_products: ListProductsHandler,
     pub get_stock: GetStockHandler,
     pub get_availability: GetAvailabilityHandler,
+    pub quote_basket: QuoteBasketHandler,
 }
 
 /// The outside, as the use cases see it.
@@ -45,6 +49,7 @@ pub struct Ports {
     pub holds: Arc<dyn Holds>,
     pub decisions: Arc<dyn Decisions>,
     pub views: Arc<dyn CatalogueViews>,
+    pub quotes: Arc<dyn Quotes>,
 }
 
 impl App {
@@ -57,6 +62,7 @@ impl App {
             holds,
             decisions,
             views,
+            quotes,
         } = ports;
         Self {
             commands: Commands {
@@ -74,6 +80,7 @@ impl App {
                 list_products: ListProductsHandler::new(views.clone()),
                 get_stock: GetStockHandler::new(views.clone()),
                 get_availability: GetAvailabilityHandler::new(views),
+                quote_basket: QuoteBasketHandler::new(quotes),
             },
         }
     }

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::{
-    HoldKey, Levels, ManualMovement, Money, PricedLine, Product, ProductName, Request, Settlement,
-    Sku, Verdict,
+    Basket, HoldKey, Levels, ManualMovement, Money, PricedLine, Product, ProductName, Settlement,
+    Shelf, Sku, Verdict,
 };
 
 /// The products, to change them. Each change writes its event in the same transaction.
@@ -67,7 +67,8 @@ pub trait Holds: Send + Sync {
 /// A request, and how long it is good for.
 #[derive(Debug, Clone)]
 pub struct Taking {
-    pub request: Request,
+    pub key: HoldKey,
+    pub basket: Basket,
     /// How long the hold may stay undecided.
     pub ttl: Duration,
     /// When the caller stops waiting.
@@ -83,12 +84,24 @@ pub struct TakenHold {
     /// ISO 4217.
     pub currency: String,
     pub lines: Vec<PricedLine>,
+    /// Points that it took, and the minor units that each of them pays.
+    pub points: i64,
+    pub point_value: i64,
+    /// As its owner wrote it.
+    pub discount_code: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Overdue {
     pub key: HoldKey,
     pub by: Duration,
+}
+
+/// What a basket is priced on.
+#[async_trait]
+pub trait Quotes: Send + Sync {
+    /// The products, the code and the account that it asks for, as they stand; nothing is locked.
+    async fn shelf(&self, basket: &Basket) -> Result<Shelf>;
 }
 
 /// order-svc, which alone decides whether a hold belongs to an order.

@@ -73,8 +73,10 @@ pub struct Hold {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HoldLine {
     pub sku: Sku,
-    /// Still held: what was taken less what was given back.
+    /// What was taken less what was given back.
     pub quantity: i64,
+    /// Of what left, what came back into stock.
+    pub restocked: i64,
 }
 
 /// What is to become of one hold.
@@ -163,10 +165,17 @@ impl Changes {
         self.transitions.push((hold.key, state));
     }
 
-    /// Moves `quantity` out of a line.
+    /// Moves `quantity` of a line.
     fn take(&mut self, key: HoldKey, line: &mut HoldLine, kind: MovementKind, quantity: i64) {
         if quantity > 0 {
-            line.quantity -= quantity;
+            match kind {
+                MovementKind::Release => line.quantity -= quantity,
+                MovementKind::Return => line.restocked += quantity,
+                MovementKind::Sale
+                | MovementKind::Reservation
+                | MovementKind::Receipt
+                | MovementKind::Adjustment => {}
+            }
             self.moves.push(Move {
                 key,
                 sku: line.sku.clone(),
@@ -231,20 +240,31 @@ impl Hold {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderTarget {
     pub order_id: Uuid,
+    pub customer_id: Uuid,
     pub version: i64,
     pub stage: Stage,
     /// Numbers of the holds that the order has committed.
     pub holds: Vec<i32>,
     /// What the order still wants, by SKU.
     pub wanted: BTreeMap<Sku, i64>,
+    /// What came back from the customer into stock, by SKU.
+    pub restocked: BTreeMap<Sku, i64>,
+    /// ISO 4217.
+    pub currency: String,
+    /// Minor units that the customer pays for what they keep.
+    pub net: i64,
+    /// Points that were redeemed and have not come back.
+    pub points_spent: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// Placed or confirmed: the goods are kept for it.
     Live,
-    /// Shipped or delivered: the goods have left.
-    Left,
+    /// Shipped: the goods have left.
+    Shipped,
+    /// The customer has them.
+    Delivered,
     Cancelled,
 }
 
@@ -267,36 +287,65 @@ impl OrderTarget {
         // What is too much goes back from the newest hold first.
         own.sort_by_key(|hold| std::cmp::Reverse(hold.key.hold_no));
         let mut excess = self.excess(&own);
+        let mut restocked = self.restocked.clone();
         for hold in own {
             match (self.stage, hold.state) {
                 (Stage::Cancelled, HoldState::Held | HoldState::Confirmed) => {
                     changes.take_all(hold, MovementKind::Release);
                     changes.enter(hold, HoldState::Released);
                 }
-                (Stage::Live | Stage::Left, HoldState::Held | HoldState::Confirmed) => {
+                (
+                    Stage::Live | Stage::Shipped | Stage::Delivered,
+                    HoldState::Held | HoldState::Confirmed,
+                ) => {
                     for line in &mut hold.lines {
                         let over = excess.entry(line.sku.clone()).or_default();
                         let back = (*over).clamp(0, line.quantity);
                         *over -= back;
                         changes.take(hold.key, line, MovementKind::Release, back);
                     }
-                    if self.stage == Stage::Left {
+                    if self.has_left() {
                         changes.take_all(hold, MovementKind::Sale);
                         changes.enter(hold, HoldState::Fulfilled);
+                        self.restock(hold, &mut restocked, &mut changes);
                     } else if hold.state == HoldState::Held {
                         changes.enter(hold, HoldState::Confirmed);
                     }
                 }
-                (Stage::Live | Stage::Left, HoldState::Released | HoldState::Expired) => {
+                (
+                    Stage::Live | Stage::Shipped | Stage::Delivered,
+                    HoldState::Released | HoldState::Expired,
+                ) => {
                     return Err(HoldError::LostHold {
                         hold_no: hold.key.hold_no,
                     });
                 }
-                (Stage::Live | Stage::Left | Stage::Cancelled, HoldState::Fulfilled)
+                (Stage::Shipped | Stage::Delivered, HoldState::Fulfilled) => {
+                    self.restock(hold, &mut restocked, &mut changes);
+                }
+                (Stage::Live | Stage::Cancelled, HoldState::Fulfilled)
                 | (Stage::Cancelled, HoldState::Released | HoldState::Expired) => {}
             }
         }
         Ok(changes)
+    }
+
+    fn has_left(&self) -> bool {
+        match self.stage {
+            Stage::Shipped | Stage::Delivered => true,
+            Stage::Live | Stage::Cancelled => false,
+        }
+    }
+
+    /// Books what came back of a hold's goods. `left` is what the holds before it have not accounted for.
+    fn restock(&self, hold: &mut Hold, left: &mut BTreeMap<Sku, i64>, changes: &mut Changes) {
+        for line in &mut hold.lines {
+            let left = left.entry(line.sku.clone()).or_default();
+            let of_line = (*left).clamp(0, line.quantity);
+            *left -= of_line;
+            let back = of_line - line.restocked;
+            changes.take(hold.key, line, MovementKind::Return, back);
+        }
     }
 
     /// By how much the holds exceed what the order wants, by SKU.

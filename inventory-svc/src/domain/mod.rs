@@ -2,6 +2,8 @@
 
 mod discount;
 mod hold;
+mod loyalty;
+mod order_points;
 mod product;
 mod reservation;
 mod shelf;
@@ -14,9 +16,15 @@ pub use discount::{
 pub use hold::{
     Changes, Hold, HoldError, HoldKey, HoldLine, HoldState, OrderTarget, Settlement, Stage, Verdict,
 };
+pub use loyalty::{
+    Account, Booking, Entry, HeldPoints, Lot, LotChange, LotState, LotUse, Lots, LoyaltyPolicy,
+    NotEnoughPoints, PointsEvent, PointsHold, Reason, ReturnedUse, Side,
+};
+pub use order_points::{OrderPoints, PointsStage, PointsTarget};
 pub use product::{InvalidProduct, Money, Product, ProductName, Sku};
 pub use reservation::{
-    Incentive, PricedLine, Quantity, RefusedReservation, Request, RequestLine, Shortage,
+    Basket, Incentive, PointsRefusal, PricedLine, Quantity, RefusedReservation, RequestLine,
+    Shortage,
 };
-pub use shelf::{Grant, Offer, Shelf};
+pub use shelf::{Grant, Offer, OfferedCode, Quote, Shelf};
 pub use stock::{InvalidMovement, Levels, ManualMovement, MovementKind};

@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 
+use iso_currency::Currency;
 use uuid::Uuid;
 
-use super::{HoldKey, InvalidProduct, Sku};
+use super::{CodeRefusal, InvalidProduct, Sku};
 
 /// Pieces of one line: 1 to 1,000,000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,22 +38,20 @@ pub struct Incentive {
     pub redeem_points: Option<i64>,
 }
 
-/// What an order asks to hold: its lines are distinct by SKU, and there is at least one.
+/// What somebody asks for: its lines are distinct by SKU, and there is at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    pub key: HoldKey,
+pub struct Basket {
     pub customer_id: Uuid,
     lines: Vec<RequestLine>,
     pub incentive: Option<Incentive>,
 }
 
-impl Request {
+impl Basket {
     /// Lines of one SKU are summed into the first of them.
     ///
     /// # Errors
-    /// When there is no line, or a sum is beyond [`Quantity::MAX`].
+    /// When there is no line, a sum is beyond [`Quantity::MAX`], or a number of points is negative.
     pub fn new(
-        key: HoldKey,
         customer_id: Uuid,
         lines: Vec<RequestLine>,
         incentive: Option<Incentive>,
@@ -75,8 +74,14 @@ impl Request {
         if distinct.is_empty() {
             return Err(RefusedReservation::Empty);
         }
+        if let Some(Incentive {
+            redeem_points: Some(..0),
+            ..
+        }) = incentive
+        {
+            return Err(RefusedReservation::NegativePoints);
+        }
         Ok(Self {
-            key,
             customer_id,
             lines: distinct,
             incentive,
@@ -86,6 +91,20 @@ impl Request {
     #[must_use]
     pub fn lines(&self) -> &[RequestLine] {
         &self.lines
+    }
+
+    #[must_use]
+    pub fn discount_code(&self) -> Option<&str> {
+        self.incentive.as_ref()?.discount_code.as_deref()
+    }
+
+    /// Points to redeem; zero if none.
+    #[must_use]
+    pub fn points(&self) -> i64 {
+        self.incentive
+            .as_ref()
+            .and_then(|incentive| incentive.redeem_points)
+            .unwrap_or_default()
     }
 }
 
@@ -99,6 +118,8 @@ pub struct PricedLine {
     pub unit_price: i64,
     /// Minor units, for the whole line.
     pub discount: i64,
+    /// Minor units of the line that points pay.
+    pub points_value: i64,
     /// What is left to sell after this line.
     pub available: i64,
 }
@@ -126,8 +147,34 @@ pub enum RefusedReservation {
     OtherCurrency { line: usize },
     #[error("not enough stock")]
     Shortages(Vec<Shortage>),
-    #[error("unknown discount code")]
-    UnknownCode,
+    #[error(transparent)]
+    Code(CodeRefusal),
+    #[error("must not be negative")]
+    NegativePoints,
+    #[error(transparent)]
+    Points(PointsRefusal),
+}
+
+/// Why points cannot be redeemed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PointsRefusal {
     #[error("more points than the balance of {balance}")]
-    NotEnoughPoints { balance: i64 },
+    NotEnough { balance: i64 },
+    /// None are redeemed for nothing.
+    #[error("more points than the order costs; it takes {most} at most")]
+    MoreThanTotal { most: i64 },
+    #[error("points pay orders in {}", currency.code())]
+    OtherCurrency { currency: Currency },
+}
+
+impl PointsRefusal {
+    /// For programs.
+    #[must_use]
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::NotEnough { .. } => "not-enough-points",
+            Self::MoreThanTotal { .. } => "more-than-total",
+            Self::OtherCurrency { .. } => "other-currency",
+        }
+    }
 }

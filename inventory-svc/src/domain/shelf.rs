@@ -1,59 +1,146 @@
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use iso_currency::Currency;
+use uuid::Uuid;
 
-use super::{Levels, Money, PricedLine, RefusedReservation, Request, Shortage, Sku};
+use super::{
+    Account, Basket, BasketLine, Code, CodeRefusal, DiscountCode, Levels, LotUse, LoyaltyPolicy,
+    Money, PointsRefusal, PricedLine, RefusedReservation, Shortage, Sku, allot,
+};
 
 /// A product as it can be had at the moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offer {
     pub name: String,
+    pub category: Option<String>,
     pub price: Money,
     pub active: bool,
     pub levels: Levels,
 }
 
-/// What requests are decided on, one after the other: what is granted to one is gone for the next.
-#[derive(Debug)]
-pub struct Shelf {
-    offers: BTreeMap<Sku, Offer>,
+/// A discount code, and how often its customers have used it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfferedCode {
+    pub code: DiscountCode,
+    pub uses: BTreeMap<Uuid, i64>,
 }
 
-/// What a request gets.
+/// What baskets are decided on, one after the other: what is granted to one is gone for the next.
+#[derive(Debug)]
+pub struct Shelf {
+    pub offers: BTreeMap<Sku, Offer>,
+    /// By the form in which a code is looked up.
+    pub codes: BTreeMap<String, OfferedCode>,
+    /// By customer; who is missing has no points.
+    pub accounts: BTreeMap<Uuid, Account>,
+    pub policy: LoyaltyPolicy,
+    pub now: DateTime<Utc>,
+}
+
+/// What a basket gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
     pub currency: Currency,
     pub lines: Vec<PricedLine>,
+    pub code: Option<Code>,
+    /// The lots that pay points.
+    pub points: Vec<LotUse>,
+}
+
+/// What a basket would get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quote {
+    pub currency: Currency,
+    /// `available` is what there is now.
+    pub lines: Vec<PricedLine>,
+    /// None when no code was asked for.
+    pub code: Option<Result<Code, CodeRefusal>>,
+    /// None when no points were asked for.
+    pub points: Option<Result<i64, PointsRefusal>>,
+    /// Points that the order would earn.
+    pub earns: i64,
 }
 
 impl Shelf {
-    #[must_use]
-    pub fn new(offers: BTreeMap<Sku, Offer>) -> Self {
-        Self { offers }
-    }
-
-    /// Takes the whole request off the shelf, or nothing and says why it cannot be had. All shortages are named, not the
-    /// first alone.
+    /// Takes everything that the basket asks for off the shelf; or nothing, and says why it cannot be had. All shortages
+    /// are named, not the first alone.
     ///
     /// # Errors
     /// See [`RefusedReservation`].
-    pub fn grant(&mut self, request: &Request) -> Result<Grant, RefusedReservation> {
-        refuse_incentive(request.incentive.as_ref())?;
-        let grant = self.price(request)?;
-        for line in &grant.lines {
+    pub fn grant(&mut self, basket: &Basket) -> Result<Grant, RefusedReservation> {
+        let (currency, mut lines) = self.lines(basket)?;
+        let shortages: Vec<Shortage> = lines
+            .iter()
+            .filter(|line| line.quantity > line.available)
+            .map(|line| Shortage {
+                sku: line.sku.clone(),
+                requested: line.quantity,
+                available: line.available,
+            })
+            .collect();
+        if !shortages.is_empty() {
+            return Err(RefusedReservation::Shortages(shortages));
+        }
+        let code = self
+            .discount(basket, currency, &mut lines)
+            .transpose()
+            .map_err(RefusedReservation::Code)?;
+        let points = self
+            .redeem(basket, currency, &mut lines)
+            .map_err(RefusedReservation::Points)?;
+
+        for line in &mut lines {
+            line.available -= line.quantity;
             if let Some(offer) = self.offers.get_mut(&line.sku) {
                 offer.levels.reserved += line.quantity;
             }
         }
-        Ok(grant)
+        if let Some(code) = &code
+            && let Some(offered) = self.codes.get_mut(&code.lookup())
+        {
+            offered.code.used += 1;
+            *offered.uses.entry(basket.customer_id).or_default() += 1;
+        }
+        Ok(Grant {
+            currency,
+            lines,
+            code,
+            points,
+        })
     }
 
-    fn price(&self, request: &Request) -> Result<Grant, RefusedReservation> {
-        let mut lines = Vec::with_capacity(request.lines().len());
+    /// Prices the basket and takes nothing. A code or points that cannot be used are left out, and the quote says why.
+    ///
+    /// # Errors
+    /// When a SKU is unknown or the basket mixes currencies.
+    pub fn quote(mut self, basket: &Basket) -> Result<Quote, RefusedReservation> {
+        let (currency, mut lines) = self.lines(basket)?;
+        let code = self.discount(basket, currency, &mut lines);
+        let points = (basket.points() > 0).then(|| {
+            self.redeem(basket, currency, &mut lines)
+                .map(|uses| uses.iter().map(|used| used.points).sum())
+        });
+        let earns = if currency == self.policy.currency {
+            self.policy.earns(lines.iter().map(to_pay).sum())
+        } else {
+            0
+        };
+        Ok(Quote {
+            currency,
+            lines,
+            code,
+            points,
+            earns,
+        })
+    }
+
+    /// The lines at their price, each with what there is of it now.
+    fn lines(&self, basket: &Basket) -> Result<(Currency, Vec<PricedLine>), RefusedReservation> {
+        let mut lines = Vec::with_capacity(basket.lines().len());
         let mut unknown = Vec::new();
-        let mut shortages = Vec::new();
         let mut currency = None;
-        for line in request.lines() {
+        for line in basket.lines() {
             let Some(offer) = self.offers.get(&line.sku).filter(|offer| offer.active) else {
                 unknown.push(line.index);
                 continue;
@@ -61,146 +148,108 @@ impl Shelf {
             if *currency.get_or_insert(offer.price.currency) != offer.price.currency {
                 return Err(RefusedReservation::OtherCurrency { line: line.index });
             }
-            let available = offer.levels.available();
-            let requested = line.quantity.get();
-            if requested > available {
-                shortages.push(Shortage {
-                    sku: line.sku.clone(),
-                    requested,
-                    available,
-                });
-                continue;
-            }
             lines.push(PricedLine {
                 sku: line.sku.clone(),
                 name: offer.name.clone(),
-                quantity: requested,
+                quantity: line.quantity.get(),
                 unit_price: offer.price.amount,
                 discount: 0,
-                available: available - requested,
+                points_value: 0,
+                available: offer.levels.available(),
             });
         }
         if !unknown.is_empty() {
             return Err(RefusedReservation::UnknownSkus { lines: unknown });
         }
-        if !shortages.is_empty() {
-            return Err(RefusedReservation::Shortages(shortages));
-        }
         let currency = currency.ok_or(RefusedReservation::Empty)?;
-        Ok(Grant { currency, lines })
+        Ok((currency, lines))
+    }
+
+    /// Allots what the basket's code takes off.
+    fn discount(
+        &self,
+        basket: &Basket,
+        currency: Currency,
+        lines: &mut [PricedLine],
+    ) -> Option<Result<Code, CodeRefusal>> {
+        let text = basket.discount_code()?;
+        let offered = Code::parse(text)
+            .ok()
+            .and_then(|code| self.codes.get(&code.lookup()));
+        let Some(OfferedCode { code, uses }) = offered else {
+            return Some(Err(CodeRefusal::Unknown));
+        };
+        let priced: Vec<BasketLine<'_>> = lines
+            .iter()
+            .map(|line| BasketLine {
+                sku: &line.sku,
+                category: self
+                    .offers
+                    .get(&line.sku)
+                    .and_then(|offer| offer.category.as_deref()),
+                amount: line.quantity * line.unit_price,
+            })
+            .collect();
+        let uses = uses.get(&basket.customer_id).copied().unwrap_or_default();
+        let allotted = code.assess(&priced, currency, self.policy.currency, uses, self.now);
+        Some(allotted.map(|allotted| {
+            for (line, discount) in lines.iter_mut().zip(allotted) {
+                line.discount = discount;
+            }
+            code.code.clone()
+        }))
+    }
+
+    /// Takes the basket's points out of the customer's account, and allots what they pay.
+    fn redeem(
+        &mut self,
+        basket: &Basket,
+        currency: Currency,
+        lines: &mut [PricedLine],
+    ) -> Result<Vec<LotUse>, PointsRefusal> {
+        let points = basket.points();
+        if points == 0 {
+            return Ok(Vec::new());
+        }
+        let policy = &self.policy;
+        if currency != policy.currency {
+            return Err(PointsRefusal::OtherCurrency {
+                currency: policy.currency,
+            });
+        }
+        let due: Vec<i64> = lines.iter().map(to_pay).collect();
+        let most = due.iter().sum::<i64>() / policy.point_value;
+        let uses = self
+            .accounts
+            .get_mut(&basket.customer_id)
+            .ok_or(PointsRefusal::NotEnough { balance: 0 })
+            .and_then(|account| {
+                let balance = account.spendable();
+                if points > balance {
+                    return Err(PointsRefusal::NotEnough { balance });
+                }
+                if points > most {
+                    return Err(PointsRefusal::MoreThanTotal { most });
+                }
+                account
+                    .spend(points)
+                    .map_err(|short| PointsRefusal::NotEnough {
+                        balance: short.balance,
+                    })
+            })?;
+        let allotted = allot(points * policy.point_value, &due);
+        for (line, value) in lines.iter_mut().zip(allotted) {
+            line.points_value = value;
+        }
+        Ok(uses)
     }
 }
 
-/// No discount code exists yet and every balance is zero, so whatever is asked for is refused.
-fn refuse_incentive(incentive: Option<&super::Incentive>) -> Result<(), RefusedReservation> {
-    match incentive {
-        Some(super::Incentive {
-            discount_code: Some(_),
-            ..
-        }) => Err(RefusedReservation::UnknownCode),
-        Some(super::Incentive {
-            redeem_points: Some(1..),
-            ..
-        }) => Err(RefusedReservation::NotEnoughPoints { balance: 0 }),
-        _ => Ok(()),
-    }
+/// What is to be paid for a line, in minor units.
+fn to_pay(line: &PricedLine) -> i64 {
+    line.quantity * line.unit_price - line.discount - line.points_value
 }
 
 #[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-    use crate::domain::{HoldKey, Quantity, RequestLine};
-
-    fn sku(text: &str) -> Sku {
-        Sku::parse(text).unwrap()
-    }
-
-    fn request(lines: &[(&str, i64)]) -> Result<Request, RefusedReservation> {
-        let lines = lines
-            .iter()
-            .enumerate()
-            .map(|(index, (name, pieces))| RequestLine {
-                sku: sku(name),
-                quantity: Quantity::parse(*pieces).unwrap(),
-                index,
-            })
-            .collect();
-        let key = HoldKey {
-            order_id: Uuid::nil(),
-            hold_no: 1,
-        };
-        Request::new(key, Uuid::nil(), lines, None)
-    }
-
-    fn offers(of: &[(&str, i64, Currency)]) -> BTreeMap<Sku, Offer> {
-        of.iter()
-            .map(|(name, on_hand, currency)| {
-                let offer = Offer {
-                    name: (*name).to_owned(),
-                    price: Money {
-                        amount: 255,
-                        currency: *currency,
-                    },
-                    active: true,
-                    levels: Levels {
-                        on_hand: *on_hand,
-                        reserved: 0,
-                        backorder_limit: 0,
-                    },
-                };
-                (sku(name), offer)
-            })
-            .collect()
-    }
-
-    #[test]
-    fn lines_of_one_sku_are_summed_before_they_are_checked() {
-        let request = request(&[("A", 6), ("B", 1), ("A", 5)]).unwrap();
-        assert_eq!(request.lines().len(), 2);
-        let offers = offers(&[("A", 10, Currency::GBP), ("B", 1, Currency::GBP)]);
-        let refused = Shelf::new(offers).grant(&request).unwrap_err();
-        let short = Shortage {
-            sku: sku("A"),
-            requested: 11,
-            available: 10,
-        };
-        assert_eq!(refused, RefusedReservation::Shortages(vec![short]));
-    }
-
-    #[test]
-    fn every_short_sku_is_named() {
-        let request = request(&[("A", 2), ("B", 2)]).unwrap();
-        let offers = offers(&[("A", 1, Currency::GBP), ("B", 0, Currency::GBP)]);
-        let RefusedReservation::Shortages(short) = Shelf::new(offers).grant(&request).unwrap_err()
-        else {
-            panic!("shortages");
-        };
-        assert_eq!(short.len(), 2);
-    }
-
-    #[test]
-    fn what_is_not_sold_is_unknown() {
-        let mut offers = offers(&[("A", 1, Currency::GBP), ("B", 1, Currency::GBP)]);
-        offers.get_mut(&sku("B")).unwrap().active = false;
-        let refused =
-            Shelf::new(offers).grant(&request(&[("A", 1), ("A", 1), ("B", 1), ("C", 1)]).unwrap());
-        assert_eq!(
-            refused,
-            Err(RefusedReservation::UnknownSkus { lines: vec![2, 3] })
-        );
-    }
-
-    #[test]
-    fn a_basket_has_one_currency() {
-        let offers = offers(&[("A", 1, Currency::GBP), ("B", 1, Currency::EUR)]);
-        let refused = Shelf::new(offers).grant(&request(&[("A", 1), ("B", 1)]).unwrap());
-        assert_eq!(refused, Err(RefusedReservation::OtherCurrency { line: 1 }));
-    }
-
-    #[test]
-    fn an_empty_request_is_refused() {
-        assert_eq!(request(&[]), Err(RefusedReservation::Empty));
-    }
-}
+#[path = "shelf_tests.rs"]
+mod tests;

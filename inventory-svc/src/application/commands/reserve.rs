@@ -7,12 +7,13 @@ use chassis::{Code, Result, trace::TraceContext};
 
 use crate::{
     application::ports::{Holds, TakenHold, Taking},
-    domain::Request,
+    domain::{Basket, HoldKey},
 };
 
 /// Takes everything that an order asks for, or nothing.
 pub struct Reserve {
-    pub request: Request,
+    pub key: HoldKey,
+    pub basket: Basket,
     /// How long the hold may stay undecided.
     pub ttl: Duration,
     /// When the caller stops waiting.
@@ -33,11 +34,12 @@ impl ReserveHandler {
     /// `validation` naming the lines, `insufficient-stock`, `hold-closed`, `hold-mismatch` for other content than the
     /// first time; `reservations-busy`, `deadline-exceeded`.
     #[tracing::instrument(name = "reserve", skip_all, fields(
-        order.id = %command.request.key.order_id, hold.no = command.request.key.hold_no
+        order.id = %command.key.order_id, hold.no = command.key.hold_no
     ))]
     pub async fn handle(&self, command: Reserve) -> Result<TakenHold> {
         let taking = Taking {
-            request: command.request,
+            key: command.key,
+            basket: command.basket,
             ttl: command.ttl.min(self.max_ttl),
             deadline: command.deadline,
             traceparent: TraceContext::current().map(|context| context.traceparent()),

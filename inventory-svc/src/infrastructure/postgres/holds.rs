@@ -1,6 +1,7 @@
 //! Holds in the database. Whoever changes holds that are there locks in one order: followed orders, holds, then stock
-//! rows by SKU. Whoever takes new ones locks the stock rows first and then inserts the holds. As the first never waits for
-//! a hold that is still being inserted while it has stock locked, no two of them wait for each other in a ring.
+//! rows by SKU, discount codes, loyalty accounts. Whoever takes new ones locks all but the holds in that order, and then
+//! inserts these. As the first never waits for a hold that is still being inserted while it has stock locked, no two of
+//! them wait for each other in a ring.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,9 +14,16 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use self::events::EventsOf;
+use super::{
+    code_uses::return_codes,
+    loyalty::{follow_points, lock_customers, settle_points},
+};
 use crate::{
     application::ports::{Holds, Overdue, TakenHold, Taking},
-    domain::{Changes, Hold, HoldKey, HoldLine, HoldState, OrderTarget, Settlement, Sku},
+    domain::{
+        Changes, Hold, HoldKey, HoldLine, HoldState, LoyaltyPolicy, OrderTarget, PointsStage,
+        PointsTarget, Settlement, Sku, Stage,
+    },
 };
 
 mod events;
@@ -26,19 +34,20 @@ pub use writer::{BatchedHolds, Writer};
 
 pub struct PgHolds {
     pool: PgPool,
+    policy: LoyaltyPolicy,
 }
 
 impl PgHolds {
     #[must_use]
-    pub fn new(pool: PgPool) -> Self {
-        Self { pool }
+    pub fn new(pool: PgPool, policy: LoyaltyPolicy) -> Self {
+        Self { pool, policy }
     }
 }
 
 #[async_trait]
 impl Holds for PgHolds {
     async fn take(&self, taking: Taking) -> Result<TakenHold> {
-        take::take_one(&self.pool, taking).await
+        take::take_one(&self.pool, &self.policy, taking).await
     }
 
     async fn settle(&self, key: HoldKey, settlement: Settlement) -> Result<()> {
@@ -63,7 +72,9 @@ impl Holds for PgHolds {
                 hold.state = *state;
             }
         }
-        write(&mut tx, &changes, &holds).await?;
+        write_stock(&mut tx, &changes, &holds).await?;
+        let events = settle_points(&mut tx, &changes.transitions, &self.policy).await?;
+        outbox::append(&mut tx, events).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -96,7 +107,11 @@ impl Holds for PgHolds {
 ///
 /// # Errors
 /// When a committed hold is missing or was given back.
-pub async fn follow_orders(tx: &mut PgConnection, targets: Vec<OrderTarget>) -> Result<()> {
+pub async fn follow_orders(
+    tx: &mut PgConnection,
+    targets: Vec<OrderTarget>,
+    policy: &LoyaltyPolicy,
+) -> Result<()> {
     let mut newest: BTreeMap<Uuid, OrderTarget> = BTreeMap::new();
     for target in targets {
         match newest.get(&target.order_id) {
@@ -133,7 +148,35 @@ pub async fn follow_orders(tx: &mut PgConnection, targets: Vec<OrderTarget>) -> 
         let end = holds.partition_point(|hold| hold.key.order_id <= *order_id);
         changes.extend(target.reach(&mut holds[first..end])?);
     }
-    write(tx, &changes, &holds).await
+    write_stock(tx, &changes, &holds).await?;
+    let points: Vec<PointsTarget> = ahead
+        .iter()
+        .filter_map(|order_id| newest.get(order_id))
+        .map(points_target)
+        .collect();
+    // At once, for the two statements that follow: in two rounds they could wait for each other in a ring.
+    let customers: Vec<Uuid> = points.iter().map(|target| target.customer_id).collect();
+    lock_customers(tx, &customers).await?;
+    let mut events = settle_points(tx, &changes.transitions, policy).await?;
+    events.extend(follow_points(tx, &points, policy).await?);
+    outbox::append(tx, events).await
+}
+
+fn points_target(target: &OrderTarget) -> PointsTarget {
+    PointsTarget {
+        order_id: target.order_id,
+        customer_id: target.customer_id,
+        version: target.version,
+        stage: match target.stage {
+            Stage::Live | Stage::Shipped => PointsStage::Open,
+            Stage::Delivered => PointsStage::Delivered,
+            Stage::Cancelled => PointsStage::Cancelled,
+        },
+        currency: target.currency.clone(),
+        net: target.net,
+        points_spent: target.points_spent,
+        holds: target.holds.clone(),
+    }
 }
 
 /// Locks all holds of these orders, ordered by key.
@@ -146,7 +189,7 @@ async fn lock_holds(tx: &mut PgConnection, orders: &[Uuid]) -> Result<Vec<Hold>>
     .fetch_all(&mut *tx)
     .await?;
     let lines = sqlx::query!(
-        r#"select order_id, hold_no, sku, quantity - released as "quantity!"
+        r#"select order_id, hold_no, sku, quantity - released as "quantity!", restocked
              from hold_lines where order_id = any($1)"#,
         orders
     )
@@ -161,6 +204,7 @@ async fn lock_holds(tx: &mut PgConnection, orders: &[Uuid]) -> Result<Vec<Hold>>
         lines_of.entry(key).or_default().push(HoldLine {
             sku: parse_sku(&line.sku)?,
             quantity: line.quantity,
+            restocked: line.restocked,
         });
     }
     rows.into_iter()
@@ -179,9 +223,10 @@ async fn lock_holds(tx: &mut PgConnection, orders: &[Uuid]) -> Result<Vec<Hold>>
         .collect()
 }
 
-/// Writes what was decided about locked holds: their states, their lines, stock, movements, events. `holds` are
+/// Writes what was decided about locked holds, but for points: their states, their lines, stock, movements, uses of codes,
+/// events. `holds` are
 /// they as they stand after the decision.
-async fn write(tx: &mut PgConnection, changes: &Changes, holds: &[Hold]) -> Result<()> {
+async fn write_stock(tx: &mut PgConnection, changes: &Changes, holds: &[Hold]) -> Result<()> {
     if changes.is_empty() {
         return Ok(());
     }
@@ -224,16 +269,13 @@ async fn write(tx: &mut PgConnection, changes: &Changes, holds: &[Hold]) -> Resu
         })
         .collect();
     write_moves(tx, changes).await?;
-    outbox::append(
-        tx,
-        EventsOf {
-            changes,
-            holds,
-            versions,
-        }
-        .build()?,
-    )
-    .await
+    return_codes(tx, &changes.transitions).await?;
+    let events = EventsOf {
+        changes,
+        holds,
+        versions,
+    };
+    outbox::append(tx, events.build()?).await
 }
 
 async fn write_moves(tx: &mut PgConnection, changes: &Changes) -> Result<()> {
@@ -270,6 +312,11 @@ async fn write_moves(tx: &mut PgConnection, changes: &Changes) -> Result<()> {
              update hold_lines line set released = line.released - back.reserved
                from (select order_id, hold_no, sku, sum(reserved)::bigint as reserved
                        from moved where kind = 'release' group by order_id, hold_no, sku) as back
+              where line.order_id = back.order_id and line.hold_no = back.hold_no and line.sku = back.sku
+         ), returned as (
+             update hold_lines line set restocked = line.restocked + back.on_hand
+               from (select order_id, hold_no, sku, sum(on_hand)::bigint as on_hand
+                       from moved where kind = 'return' group by order_id, hold_no, sku) as back
               where line.order_id = back.order_id and line.hold_no = back.hold_no and line.sku = back.sku
          )
          insert into stock_movements (sku, kind, on_hand_delta, reserved_delta, order_id, hold_no)

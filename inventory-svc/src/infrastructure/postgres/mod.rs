@@ -1,11 +1,16 @@
 //! The adapters of the storage ports. All SQL of this service is here.
 
 mod catalogue;
+mod code_uses;
 mod holds;
+mod loyalty;
+mod quotes;
+mod shelf;
 mod stock_book;
 mod views;
 
 pub use catalogue::PgCatalogue;
 pub use holds::{BatchedHolds, PgHolds, Writer, follow_orders};
+pub use quotes::PgQuotes;
 pub use stock_book::PgStockBook;
 pub use views::PgCatalogueViews;

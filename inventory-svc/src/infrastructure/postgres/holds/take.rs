@@ -1,6 +1,6 @@
 //! Taking holds: any number of requests in one transaction, each whole or not at all.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use chassis::{
     Code, Error, Result,
@@ -14,7 +14,15 @@ use uuid::Uuid;
 use super::{events, parse_sku, parse_state};
 use crate::{
     application::ports::{TakenHold, Taking},
-    domain::{HoldError, HoldKey, Levels, Money, Offer, PricedLine, Request, Shelf, Sku},
+    domain::{
+        Basket, Code as DiscountCode, Grant, HoldError, HoldKey, LoyaltyPolicy, PointsHold,
+        PricedLine, Sku,
+    },
+    infrastructure::postgres::{
+        code_uses::{CodeUse, use_codes},
+        loyalty::hold_points,
+        shelf::lock_shelf,
+    },
 };
 
 /// Somebody else took one of the holds in the middle of it, or waited for us in a ring: decided again, it is found.
@@ -24,10 +32,14 @@ const ATTEMPTS: usize = 5;
 ///
 /// # Errors
 /// When the database refuses: then nothing was taken, unless the outcome of the commit is unknown.
-pub(super) async fn take(pool: &PgPool, batch: &[Taking]) -> Result<Vec<Result<TakenHold>>> {
+pub(super) async fn take(
+    pool: &PgPool,
+    policy: &LoyaltyPolicy,
+    batch: &[Taking],
+) -> Result<Vec<Result<TakenHold>>> {
     let mut attempt = 1;
     loop {
-        match try_take(pool, batch).await {
+        match try_take(pool, policy, batch).await {
             Err(Failure::Overtaken) if attempt < ATTEMPTS => attempt += 1,
             Err(Failure::Overtaken) => {
                 return Err(Error::unavailable(anyhow::anyhow!(
@@ -41,8 +53,12 @@ pub(super) async fn take(pool: &PgPool, batch: &[Taking]) -> Result<Vec<Result<T
 }
 
 /// A request in a transaction of its own.
-pub(super) async fn take_one(pool: &PgPool, taking: Taking) -> Result<TakenHold> {
-    take(pool, &[taking])
+pub(super) async fn take_one(
+    pool: &PgPool,
+    policy: &LoyaltyPolicy,
+    taking: Taking,
+) -> Result<TakenHold> {
+    take(pool, policy, &[taking])
         .await?
         .pop()
         .unwrap_or_else(|| Err(Error::internal(anyhow::anyhow!("no answer to a request"))))
@@ -65,44 +81,67 @@ struct Granted<'a> {
     taking: &'a Taking,
     fingerprint: Vec<u8>,
     hold: TakenHold,
+    points: Option<PointsHold>,
 }
 
-async fn try_take(pool: &PgPool, batch: &[Taking]) -> Result<Vec<Result<TakenHold>>, Failure> {
+impl<'a> Granted<'a> {
+    fn new(taking: &'a Taking, fingerprint: Vec<u8>, grant: Grant, policy: &LoyaltyPolicy) -> Self {
+        let points: i64 = grant.points.iter().map(|used| used.points).sum();
+        Self {
+            taking,
+            fingerprint,
+            hold: TakenHold {
+                token: Uuid::now_v7(),
+                currency: grant.currency.code().to_owned(),
+                lines: grant.lines,
+                points,
+                point_value: policy.point_value,
+                discount_code: grant.code.as_ref().map(DiscountCode::to_string),
+            },
+            points: (points > 0).then_some(PointsHold {
+                key: taking.key,
+                customer_id: taking.basket.customer_id,
+                uses: grant.points,
+            }),
+        }
+    }
+}
+
+async fn try_take(
+    pool: &PgPool,
+    policy: &LoyaltyPolicy,
+    batch: &[Taking],
+) -> Result<Vec<Result<TakenHold>>, Failure> {
     let mut tx = pool.begin().await?;
     let known = look_up(&mut tx, batch).await?;
-    let fresh: Vec<&Request> = batch
-        .iter()
-        .map(|taking| &taking.request)
-        .filter(|request| !known.contains_key(&request.key))
-        .collect();
-    let mut shelf = Shelf::new(lock_offers(&mut tx, &fresh).await?);
+    let fresh = || {
+        batch
+            .iter()
+            .filter(|taking| !known.contains_key(&taking.key))
+    };
+    let mut shelf = lock_shelf(&mut tx, fresh().map(|taking| &taking.basket), policy).await?;
 
-    let mut granted: Vec<Granted<'_>> = Vec::with_capacity(fresh.len());
-    let mut granted_at: HashMap<HoldKey, usize> = HashMap::with_capacity(fresh.len());
+    let mut granted: Vec<Granted<'_>> = Vec::with_capacity(batch.len());
+    let mut granted_at: HashMap<HoldKey, usize> = HashMap::with_capacity(batch.len());
     let mut answers = Vec::with_capacity(batch.len());
     for taking in batch {
-        let request = &taking.request;
-        let fingerprint = fingerprint(request);
-        let answer = if let Some(known) = known.get(&request.key) {
+        let fingerprint = fingerprint(&taking.basket);
+        let answer = if let Some(known) = known.get(&taking.key) {
             known.answer(&fingerprint)
-        } else if let Some(&twin) = granted_at.get(&request.key) {
-            let twin = &granted[twin];
+        } else if let Some(&twin) = granted_at.get(&taking.key) {
+            let twin: &Granted<'_> = &granted[twin];
             repeat(&twin.hold, &twin.fingerprint, &fingerprint)
         } else {
-            shelf.grant(request).map_err(Error::from).map(|grant| {
-                let hold = TakenHold {
-                    token: Uuid::now_v7(),
-                    currency: grant.currency.code().to_owned(),
-                    lines: grant.lines,
-                };
-                granted_at.insert(request.key, granted.len());
-                granted.push(Granted {
-                    taking,
-                    fingerprint,
-                    hold: hold.clone(),
-                });
-                hold
-            })
+            shelf
+                .grant(&taking.basket)
+                .map_err(Error::from)
+                .map(|grant| {
+                    granted_at.insert(taking.key, granted.len());
+                    let granting = Granted::new(taking, fingerprint, grant, policy);
+                    let hold = granting.hold.clone();
+                    granted.push(granting);
+                    hold
+                })
         };
         answers.push(answer);
     }
@@ -110,8 +149,9 @@ async fn try_take(pool: &PgPool, batch: &[Taking]) -> Result<Vec<Result<TakenHol
         return Ok(answers);
     }
     // In the order of their keys, so that two transactions that want the same do not wait for each other in a ring.
-    granted.sort_unstable_by_key(|granted| granted.taking.request.key);
+    granted.sort_unstable_by_key(|granted| granted.taking.key);
     write(&mut tx, &granted).await.map_err(overtaken)?;
+    write_incentives(&mut tx, &mut granted).await?;
     announce(&mut tx, &granted).await?;
     fail::fail_point!("reserve-before-commit", |_| Err(Failure::Other(
         Error::unavailable(anyhow::anyhow!("failpoint"))
@@ -136,19 +176,19 @@ fn overtaken(error: sqlx::Error) -> Failure {
 }
 
 /// What the hold asks for, as far as a repetition must be the same.
-fn fingerprint(request: &Request) -> Vec<u8> {
+fn fingerprint(basket: &Basket) -> Vec<u8> {
     let mut hash = Sha256::new();
-    hash.update(request.customer_id.as_bytes());
-    for line in request.lines() {
+    hash.update(basket.customer_id.as_bytes());
+    for line in basket.lines() {
         hash.update(line.sku.as_str());
         hash.update([0]);
         hash.update(line.quantity.get().to_be_bytes());
     }
-    if let Some(incentive) = &request.incentive {
+    if basket.incentive.is_some() {
         hash.update([1]);
-        hash.update(incentive.discount_code.as_deref().unwrap_or_default());
+        hash.update(basket.discount_code().unwrap_or_default());
         hash.update([0]);
-        hash.update(incentive.redeem_points.unwrap_or_default().to_be_bytes());
+        hash.update(basket.points().to_be_bytes());
     }
     hash.finalize().to_vec()
 }
@@ -189,10 +229,12 @@ fn repeat(hold: &TakenHold, known: &[u8], asked: &[u8]) -> Result<TakenHold> {
 
 /// Those of the requested holds that are there already.
 async fn look_up(tx: &mut PgConnection, batch: &[Taking]) -> Result<HashMap<HoldKey, Known>> {
-    let (orders, hold_nos) = columns(batch.iter().map(|taking| taking.request.key));
+    let (orders, hold_nos) = columns(batch.iter().map(|taking| taking.key));
     let rows = sqlx::query!(
-        "select order_id, hold_no, state, token, fingerprint, currency
-           from holds join unnest($1::uuid[], $2::int[]) as t (order_id, hold_no) using (order_id, hold_no)",
+        r#"select h.order_id, h.hold_no, h.state, h.token, h.fingerprint, h.currency, h.points, h.point_value,
+                  u.code as "code?"
+             from holds h join unnest($1::uuid[], $2::int[]) as t (order_id, hold_no) using (order_id, hold_no)
+             left join code_uses u using (order_id, hold_no)"#,
         &orders,
         &hold_nos,
     )
@@ -217,6 +259,9 @@ async fn look_up(tx: &mut PgConnection, batch: &[Taking]) -> Result<HashMap<Hold
                         token: row.token.unwrap_or_default(),
                         currency: row.currency.unwrap_or_default(),
                         lines: lines.remove(&key).unwrap_or_default(),
+                        points: row.points,
+                        point_value: row.point_value,
+                        discount_code: row.code,
                     },
                 }
             };
@@ -231,7 +276,7 @@ async fn lines_of(
     hold_nos: &[i32],
 ) -> Result<HashMap<HoldKey, Vec<PricedLine>>> {
     let rows = sqlx::query!(
-        "select order_id, hold_no, sku, name, quantity, unit_price, discount, available
+        "select order_id, hold_no, sku, name, quantity, unit_price, discount, points_value, available
            from hold_lines join unnest($1::uuid[], $2::int[]) as t (order_id, hold_no) using (order_id, hold_no)
           order by order_id, hold_no, line_no",
         orders,
@@ -251,58 +296,20 @@ async fn lines_of(
             quantity: row.quantity,
             unit_price: row.unit_price,
             discount: row.discount,
+            points_value: row.points_value,
             available: row.available,
         });
     }
     Ok(lines)
 }
 
-/// Locks the stock rows in the order of their SKUs, so that two baskets with the same goods do not wait for each other.
-async fn lock_offers(
-    tx: &mut PgConnection,
-    requests: &[&Request],
-) -> Result<BTreeMap<Sku, Offer>, Failure> {
-    let skus: BTreeSet<&str> = requests
-        .iter()
-        .flat_map(|request| request.lines())
-        .map(|line| line.sku.as_str())
-        .collect();
-    let skus: Vec<String> = skus.into_iter().map(ToOwned::to_owned).collect();
-    let rows = sqlx::query!(
-        "select s.sku, p.name, p.price, p.currency, p.active, s.on_hand, s.reserved, s.backorder_limit
-           from stock s join products p on p.sku = s.sku
-          where s.sku = any($1)
-          order by s.sku
-            for no key update of s",
-        &skus,
-    )
-    .fetch_all(tx)
-    .await
-    .map_err(overtaken)?;
-    rows.into_iter()
-        .map(|row| {
-            let offer = Offer {
-                name: row.name,
-                price: Money::price(row.price, &row.currency).map_err(Error::internal)?,
-                active: row.active,
-                levels: Levels {
-                    on_hand: row.on_hand,
-                    reserved: row.reserved,
-                    backorder_limit: row.backorder_limit,
-                },
-            };
-            Ok((parse_sku(&row.sku)?, offer))
-        })
-        .collect()
-}
-
 /// Holds, lines, stock and movements, in one statement.
 async fn write(tx: &mut PgConnection, granted: &[Granted<'_>]) -> Result<(), sqlx::Error> {
-    let (orders, hold_nos) = columns(granted.iter().map(|granted| granted.taking.request.key));
+    let (orders, hold_nos) = columns(granted.iter().map(|granted| granted.taking.key));
     let tokens: Vec<Uuid> = granted.iter().map(|granted| granted.hold.token).collect();
     let customers: Vec<Uuid> = granted
         .iter()
-        .map(|granted| granted.taking.request.customer_id)
+        .map(|granted| granted.taking.basket.customer_id)
         .collect();
     let fingerprints: Vec<Vec<u8>> = granted
         .iter()
@@ -317,9 +324,15 @@ async fn write(tx: &mut PgConnection, granted: &[Granted<'_>]) -> Result<(), sql
         .map(|granted| granted.taking.ttl.as_secs_f64())
         .collect();
 
+    let points: Vec<i64> = granted.iter().map(|granted| granted.hold.points).collect();
+    let point_values: Vec<i64> = granted
+        .iter()
+        .map(|granted| granted.hold.point_value)
+        .collect();
+
     let lines = || {
         granted.iter().flat_map(|granted| {
-            let key = granted.taking.request.key;
+            let key = granted.taking.key;
             (1_i32..)
                 .zip(&granted.hold.lines)
                 .map(move |(line_no, line)| (key, line_no, line))
@@ -342,23 +355,27 @@ async fn write(tx: &mut PgConnection, granted: &[Granted<'_>]) -> Result<(), sql
         .unzip();
     sqlx::query!(
         "with hold as (
-             insert into holds (order_id, hold_no, state, token, customer_id, fingerprint, currency, expires_at)
-             select order_id, hold_no, 'HELD', token, customer_id, fingerprint, currency, now() + make_interval(secs => ttl)
-               from unnest($1::uuid[], $2::int[], $3::uuid[], $4::uuid[], $5::bytea[], $6::text[], $7::float8[])
-                 as t (order_id, hold_no, token, customer_id, fingerprint, currency, ttl)
+             insert into holds (order_id, hold_no, state, token, customer_id, fingerprint, currency, expires_at, points,
+                                point_value)
+             select order_id, hold_no, 'HELD', token, customer_id, fingerprint, currency,
+                    now() + make_interval(secs => ttl), points, point_value
+               from unnest($1::uuid[], $2::int[], $3::uuid[], $4::uuid[], $5::bytea[], $6::text[], $7::float8[],
+                           $19::bigint[], $20::bigint[])
+                 as t (order_id, hold_no, token, customer_id, fingerprint, currency, ttl, points, point_value)
          ), stocked as (
              update stock set reserved = stock.reserved + total.quantity
                from unnest($17::text[], $18::bigint[]) as total (sku, quantity) where stock.sku = total.sku
          ), line as (
              select * from unnest($8::uuid[], $9::int[], $10::int[], $11::text[], $12::text[], $13::bigint[], $14::bigint[],
-                                  $15::bigint[], $16::bigint[])
-                 as t (order_id, hold_no, line_no, sku, name, quantity, unit_price, discount, available)
+                                  $15::bigint[], $16::bigint[], $21::bigint[])
+                 as t (order_id, hold_no, line_no, sku, name, quantity, unit_price, discount, available, points_value)
          ), moved as (
              insert into stock_movements (sku, kind, on_hand_delta, reserved_delta, order_id, hold_no)
              select sku, 'reservation', 0, quantity, order_id, hold_no from line
          )
-         insert into hold_lines (order_id, hold_no, line_no, sku, name, quantity, unit_price, discount, available)
-         select order_id, hold_no, line_no, sku, name, quantity, unit_price, discount, available from line",
+         insert into hold_lines (order_id, hold_no, line_no, sku, name, quantity, unit_price, discount, available,
+                                 points_value)
+         select * from line",
         &orders,
         &hold_nos,
         &tokens,
@@ -377,10 +394,37 @@ async fn write(tx: &mut PgConnection, granted: &[Granted<'_>]) -> Result<(), sql
         &column(|line| line.available),
         &total_skus,
         &total_quantities,
+        &points,
+        &point_values,
+        &column(|line| line.points_value),
     )
     .execute(tx)
     .await?;
     Ok(())
+}
+
+/// Uses of codes, and points.
+async fn write_incentives(tx: &mut PgConnection, granted: &mut [Granted<'_>]) -> Result<()> {
+    let codes: Vec<CodeUse<'_>> = granted
+        .iter()
+        .filter_map(|granted| {
+            Some(CodeUse {
+                key: granted.taking.key,
+                code: granted.hold.discount_code.as_deref()?,
+                customer_id: granted.taking.basket.customer_id,
+                discount: granted.hold.lines.iter().map(|line| line.discount).sum(),
+            })
+        })
+        .collect();
+    use_codes(tx, &codes).await?;
+    let points: Vec<PointsHold> = granted
+        .iter_mut()
+        .filter_map(|granted| granted.points.take())
+        .collect();
+    if points.is_empty() {
+        return Ok(());
+    }
+    hold_points(tx, &points).await
 }
 
 /// Each event belongs to the trace of the request that caused it.
@@ -388,7 +432,7 @@ async fn announce(tx: &mut PgConnection, granted: &[Granted<'_>]) -> Result<()> 
     let events = granted
         .iter()
         .map(|granted| {
-            let mut event = events::reserved(granted.taking.request.key, &granted.hold.lines)?;
+            let mut event = events::reserved(granted.taking.key, &granted.hold.lines)?;
             event.traceparent.clone_from(&granted.taking.traceparent);
             Ok(event)
         })

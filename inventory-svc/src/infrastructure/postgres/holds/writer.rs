@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     application::ports::{Holds, Overdue, TakenHold, Taking},
-    domain::{HoldKey, Settlement},
+    domain::{HoldKey, LoyaltyPolicy, Settlement},
 };
 
 /// Requests that may wait. More than are served in a second are better told so at once.
@@ -43,19 +43,21 @@ impl Waiting {
 /// The task that writes; it ends when the last [`BatchedHolds`] of it is gone.
 pub struct Writer {
     pool: PgPool,
+    policy: LoyaltyPolicy,
     queue: mpsc::Receiver<Waiting>,
 }
 
 impl BatchedHolds {
     #[must_use]
-    pub fn new(pool: PgPool) -> (Self, Writer) {
+    pub fn new(pool: PgPool, policy: LoyaltyPolicy) -> (Self, Writer) {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let batched = Self {
-            holds: PgHolds::new(pool.clone()),
+            holds: PgHolds::new(pool.clone(), policy),
             queue: sender,
         };
         let writer = Writer {
             pool,
+            policy,
             queue: receiver,
         };
         (batched, writer)
@@ -121,8 +123,8 @@ impl Writer {
         let size = u32::try_from(batch.len()).unwrap_or(u32::MAX);
         metrics::histogram!("reservation_batch_size").record(f64::from(size));
         // In a task of its own: a panic costs this batch, and not the writer.
-        let pool = self.pool.clone();
-        let taking = tokio::spawn(async move { (take(&pool, &batch).await, batch) });
+        let (pool, policy) = (self.pool.clone(), self.policy);
+        let taking = tokio::spawn(async move { (take(&pool, &policy, &batch).await, batch) });
         let Ok((outcome, batch)) = taking.await else {
             // Its callers hear it from the answers that are dropped.
             return;
@@ -137,7 +139,7 @@ impl Writer {
             Err(error) if !error.is_transient() && batch.len() > 1 => {
                 tracing::warn!(?error, "a batch failed; its requests are taken one by one");
                 for (answer, taking) in answers.into_iter().zip(batch) {
-                    let _ = answer.send(take_one(&self.pool, taking).await);
+                    let _ = answer.send(take_one(&self.pool, &self.policy, taking).await);
                 }
             }
             Err(error) => {
