@@ -19,7 +19,9 @@ pub use config::Config;
 use infrastructure::{
     consumers::FollowOrders,
     order_svc::OrderSvc,
-    postgres::{PgCatalogue, PgCatalogueViews, PgHolds, PgStockBook},
+    postgres::{
+        PgCatalogue, PgCatalogueViews, PgDiscountCodeViews, PgDiscountCodes, PgHolds, PgStockBook,
+    },
 };
 use proto::topology;
 use sqlx::PgPool;
@@ -91,6 +93,8 @@ fn app(pool: &PgPool, config: &Config) -> anyhow::Result<App> {
         holds: Arc::new(PgHolds::new(pool.clone())),
         decisions: Arc::new(OrderSvc::new(grpc::channel(&config.order_grpc_url)?)),
         views: Arc::new(PgCatalogueViews::new(pool.clone())),
+        discount_codes: Arc::new(PgDiscountCodes::new(pool.clone())),
+        discount_code_views: Arc::new(PgDiscountCodeViews::new(pool.clone())),
     };
     Ok(App::new(ports, config.max_hold_ttl()))
 }

@@ -8,11 +8,19 @@ pub mod queries;
 use std::{sync::Arc, time::Duration};
 
 use commands::{
-    BookMovementHandler, ChangeProductHandler, ConfirmHandler, CreateProductHandler,
-    ExpireReservationsHandler, ReleaseHandler, RemoveProductHandler, ReserveHandler,
+    BookMovementHandler, ChangeDiscountCodeHandler, ChangeProductHandler, ConfirmHandler,
+    CreateCodeBatchHandler, CreateDiscountCodeHandler, CreateProductHandler,
+    ExpireReservationsHandler, ReleaseHandler, RemoveDiscountCodeHandler, RemoveProductHandler,
+    ReserveHandler,
 };
-use ports::{Catalogue, CatalogueViews, Decisions, Holds, StockBook};
-use queries::{GetAvailabilityHandler, GetProductHandler, GetStockHandler, ListProductsHandler};
+use ports::{
+    Catalogue, CatalogueViews, Decisions, DiscountCodeViews, DiscountCodes, Holds, StockBook,
+};
+use queries::{
+    ExportCodeBatchHandler, GetAvailabilityHandler, GetCodeBatchHandler, GetDiscountCodeHandler,
+    GetProductHandler, GetStockHandler, ListCodeBatchesHandler, ListDiscountCodesHandler,
+    ListProductsHandler,
+};
 
 /// Everything that this service does.
 pub struct App {
@@ -25,6 +33,10 @@ pub struct Commands {
     pub change_product: ChangeProductHandler,
     pub remove_product: RemoveProductHandler,
     pub book_movement: BookMovementHandler,
+    pub create_discount_code: CreateDiscountCodeHandler,
+    pub change_discount_code: ChangeDiscountCodeHandler,
+    pub remove_discount_code: RemoveDiscountCodeHandler,
+    pub create_code_batch: CreateCodeBatchHandler,
     pub reserve: ReserveHandler,
     pub confirm: ConfirmHandler,
     pub release: ReleaseHandler,
@@ -36,6 +48,11 @@ pub struct Queries {
     pub list_products: ListProductsHandler,
     pub get_stock: GetStockHandler,
     pub get_availability: GetAvailabilityHandler,
+    pub get_discount_code: GetDiscountCodeHandler,
+    pub list_discount_codes: ListDiscountCodesHandler,
+    pub get_code_batch: GetCodeBatchHandler,
+    pub list_code_batches: ListCodeBatchesHandler,
+    pub export_code_batch: ExportCodeBatchHandler,
 }
 
 /// The outside, as the use cases see it.
@@ -45,6 +62,8 @@ pub struct Ports {
     pub holds: Arc<dyn Holds>,
     pub decisions: Arc<dyn Decisions>,
     pub views: Arc<dyn CatalogueViews>,
+    pub discount_codes: Arc<dyn DiscountCodes>,
+    pub discount_code_views: Arc<dyn DiscountCodeViews>,
 }
 
 impl App {
@@ -57,6 +76,8 @@ impl App {
             holds,
             decisions,
             views,
+            discount_codes,
+            discount_code_views,
         } = ports;
         Self {
             commands: Commands {
@@ -64,6 +85,10 @@ impl App {
                 change_product: ChangeProductHandler::new(catalogue.clone()),
                 remove_product: RemoveProductHandler::new(catalogue),
                 book_movement: BookMovementHandler::new(stock),
+                create_discount_code: CreateDiscountCodeHandler::new(discount_codes.clone()),
+                change_discount_code: ChangeDiscountCodeHandler::new(discount_codes.clone()),
+                remove_discount_code: RemoveDiscountCodeHandler::new(discount_codes.clone()),
+                create_code_batch: CreateCodeBatchHandler::new(discount_codes),
                 reserve: ReserveHandler::new(holds.clone(), max_ttl),
                 confirm: ConfirmHandler::new(holds.clone()),
                 release: ReleaseHandler::new(holds.clone()),
@@ -74,6 +99,11 @@ impl App {
                 list_products: ListProductsHandler::new(views.clone()),
                 get_stock: GetStockHandler::new(views.clone()),
                 get_availability: GetAvailabilityHandler::new(views),
+                get_discount_code: GetDiscountCodeHandler::new(discount_code_views.clone()),
+                list_discount_codes: ListDiscountCodesHandler::new(discount_code_views.clone()),
+                get_code_batch: GetCodeBatchHandler::new(discount_code_views.clone()),
+                list_code_batches: ListCodeBatchesHandler::new(discount_code_views.clone()),
+                export_code_batch: ExportCodeBatchHandler::new(discount_code_views),
             },
         }
     }

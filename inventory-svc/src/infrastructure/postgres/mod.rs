@@ -1,11 +1,15 @@
 //! The adapters of the storage ports. All SQL of this service is here.
 
 mod catalogue;
+mod discount_code_views;
+mod discount_codes;
 mod holds;
 mod stock_book;
 mod views;
 
 pub use catalogue::PgCatalogue;
+pub use discount_code_views::PgDiscountCodeViews;
+pub use discount_codes::PgDiscountCodes;
 pub use holds::{PgHolds, follow_orders};
 pub use stock_book::PgStockBook;
 pub use views::PgCatalogueViews;
