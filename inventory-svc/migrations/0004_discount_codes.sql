@@ -44,6 +44,8 @@ create table discount_codes (
 ) with (fillfactor = 80);
 
 create unique index discount_codes_any_case on discount_codes (upper(code));
+-- The list without the codes of batches, of which there may be very many.
+create index discount_codes_of_no_batch on discount_codes (code) where batch_id is null and not removed;
 create index discount_codes_of_batch on discount_codes (batch_id, code) where batch_id is not null;
 
 -- Each use, by the hold that made it.

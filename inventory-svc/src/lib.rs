@@ -20,7 +20,10 @@ pub use config::{Config, Reservations};
 use infrastructure::{
     consumers::FollowOrders,
     order_svc::OrderSvc,
-    postgres::{BatchedHolds, PgCatalogue, PgCatalogueViews, PgHolds, PgQuotes, PgStockBook},
+    postgres::{
+        BatchedHolds, PgCatalogue, PgCatalogueViews, PgDiscountCodeViews, PgDiscountCodes, PgHolds,
+        PgQuotes, PgStockBook,
+    },
 };
 pub use loyalty_config::LoyaltyConfig;
 use proto::topology;
@@ -104,6 +107,8 @@ fn app(pool: &PgPool, config: &Config, holds: Arc<dyn Holds>) -> anyhow::Result<
         decisions: Arc::new(OrderSvc::new(grpc::channel(&config.order_grpc_url)?)),
         views: Arc::new(PgCatalogueViews::new(pool.clone())),
         quotes: Arc::new(PgQuotes::new(pool.clone(), config.loyalty.policy())),
+        discount_codes: Arc::new(PgDiscountCodes::new(pool.clone())),
+        discount_code_views: Arc::new(PgDiscountCodeViews::new(pool.clone())),
     };
     Ok(App::new(ports, config.max_hold_ttl()))
 }

@@ -122,6 +122,17 @@ fn table() -> Vec<Row> {
         row("POST", "/v1/products/{sku}/stock-movements", Staff, 201)
             .with(json!({"kind": "receipt", "quantity": 1, "reason": "found"})),
         row("DELETE", "/v1/products/{unloved}", Staff, 204),
+        row("GET", "/v1/discount-codes", Staff, 200),
+        row("POST", "/v1/discount-codes", Staff, 201)
+            .with(json!({"code": "NEW-{me}", "kind": "percent", "value": 10})),
+        row("GET", "/v1/discount-codes/{code}", Staff, 200),
+        row("PATCH", "/v1/discount-codes/{code}", Staff, 200).with(json!({"value": 20})),
+        row("DELETE", "/v1/discount-codes/{code}", Staff, 204),
+        row("GET", "/v1/discount-code-batches", Staff, 200),
+        row("POST", "/v1/discount-code-batches", Staff, 201)
+            .with(json!({"prefix": "NEW-", "size": 1, "kind": "fixed", "value": 500})),
+        row("GET", "/v1/discount-code-batches/{batch}", Staff, 200),
+        row("GET", "/v1/discount-code-batches/{batch}/codes", Staff, 200),
         row("POST", "/v1/orders", SignedIn, 201).with(json!({"lines": [{"sku": "HEART", "quantity": 1}]})),
         row("POST", "/v1/orders/quote", SignedIn, 200).with(json!({"lines": [{"sku": "HEART", "quantity": 1}]})),
         row("GET", "/v1/orders", SignedIn, 200),
@@ -145,6 +156,7 @@ struct Stage {
     visitor: Client,
     user: Uuid,
     order: String,
+    batch: String,
 }
 
 impl Stage {
@@ -156,6 +168,13 @@ impl Stage {
         shop.product(&admin, "UNLOVED", 255, 0).await;
         let role = json!({"name": "temp", "permissions": []});
         admin.post("/v1/roles", role).await.expect(201);
+        let code = json!({"code": "SPRING", "kind": "percent", "value": 10});
+        admin.post("/v1/discount-codes", code).await.expect(201);
+        let batch = json!({"prefix": "XMAS-", "size": 1, "kind": "percent", "value": 10});
+        let batch = admin
+            .post("/v1/discount-code-batches", batch)
+            .await
+            .expect(201);
         let order = customer.order("1", &[("HEART", 1)]).await.expect(201);
         let order = order["id"].as_str().expect("an id").to_owned();
         let path = format!("/v1/orders/{order}");
@@ -171,6 +190,7 @@ impl Stage {
             staff,
             admin,
             order,
+            batch: batch["id"].as_str().expect("an id").to_owned(),
         }
     }
 
@@ -193,6 +213,8 @@ impl Stage {
             .replace("{sku}", "HEART")
             .replace("{unloved}", "UNLOVED")
             .replace("{order}", &self.order)
+            .replace("{code}", "SPRING")
+            .replace("{batch}", &self.batch)
             .replace("{job}", "01ARZ3NDEKTSV4RRFFQ69G5FAV");
         if text.contains("{refresh_token}") {
             let credentials = json!({

@@ -5,8 +5,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod code_batches;
 mod contention;
 mod decisions;
+mod discount_codes;
 mod holds;
 mod products;
 mod serving;

@@ -3,7 +3,9 @@
 use chassis::{Code, Error, FieldError};
 use serde_json::json;
 
-use crate::domain::{HoldError, InvalidMovement, InvalidProduct, RefusedReservation, Shortage};
+use crate::domain::{
+    HoldError, InvalidMovement, InvalidProduct, InvalidTerms, RefusedReservation, Shortage,
+};
 
 impl From<InvalidProduct> for Error {
     fn from(invalid: InvalidProduct) -> Self {
@@ -13,6 +15,12 @@ impl From<InvalidProduct> for Error {
 
 impl From<InvalidMovement> for Error {
     fn from(invalid: InvalidMovement) -> Self {
+        Self::invalid_field(invalid.field(), invalid.to_string())
+    }
+}
+
+impl From<InvalidTerms> for Error {
+    fn from(invalid: InvalidTerms) -> Self {
         Self::invalid_field(invalid.field(), invalid.to_string())
     }
 }

@@ -8,13 +8,19 @@ pub mod queries;
 use std::{sync::Arc, time::Duration};
 
 use commands::{
-    BookMovementHandler, ChangeProductHandler, ConfirmHandler, CreateProductHandler,
-    ExpireReservationsHandler, ReleaseHandler, RemoveProductHandler, ReserveHandler,
+    BookMovementHandler, ChangeDiscountCodeHandler, ChangeProductHandler, ConfirmHandler,
+    CreateCodeBatchHandler, CreateDiscountCodeHandler, CreateProductHandler,
+    ExpireReservationsHandler, ReleaseHandler, RemoveDiscountCodeHandler, RemoveProductHandler,
+    ReserveHandler,
 };
-use ports::{Catalogue, CatalogueViews, Decisions, Holds, Quotes, StockBook};
+use ports::{
+    Catalogue, CatalogueViews, Decisions, DiscountCodeViews, DiscountCodes, Holds, Quotes,
+    StockBook,
+};
 use queries::{
-    GetAvailabilityHandler, GetProductHandler, GetStockHandler, ListProductsHandler,
-    QuoteBasketHandler,
+    ExportCodeBatchHandler, GetAvailabilityHandler, GetCodeBatchHandler, GetDiscountCodeHandler,
+    GetProductHandler, GetStockHandler, ListCodeBatchesHandler, ListDiscountCodesHandler,
+    ListProductsHandler, QuoteBasketHandler,
 };
 
 /// Everything that this service does.
@@ -28,6 +34,10 @@ pub struct Commands {
     pub change_product: ChangeProductHandler,
     pub remove_product: RemoveProductHandler,
     pub book_movement: BookMovementHandler,
+    pub create_discount_code: CreateDiscountCodeHandler,
+    pub change_discount_code: ChangeDiscountCodeHandler,
+    pub remove_discount_code: RemoveDiscountCodeHandler,
+    pub create_code_batch: CreateCodeBatchHandler,
     pub reserve: ReserveHandler,
     pub confirm: ConfirmHandler,
     pub release: ReleaseHandler,
@@ -40,6 +50,11 @@ pub struct Queries {
     pub get_stock: GetStockHandler,
     pub get_availability: GetAvailabilityHandler,
     pub quote_basket: QuoteBasketHandler,
+    pub get_discount_code: GetDiscountCodeHandler,
+    pub list_discount_codes: ListDiscountCodesHandler,
+    pub get_code_batch: GetCodeBatchHandler,
+    pub list_code_batches: ListCodeBatchesHandler,
+    pub export_code_batch: ExportCodeBatchHandler,
 }
 
 /// The outside, as the use cases see it.
@@ -50,6 +65,8 @@ pub struct Ports {
     pub decisions: Arc<dyn Decisions>,
     pub views: Arc<dyn CatalogueViews>,
     pub quotes: Arc<dyn Quotes>,
+    pub discount_codes: Arc<dyn DiscountCodes>,
+    pub discount_code_views: Arc<dyn DiscountCodeViews>,
 }
 
 impl App {
@@ -63,6 +80,8 @@ impl App {
             decisions,
             views,
             quotes,
+            discount_codes,
+            discount_code_views,
         } = ports;
         Self {
             commands: Commands {
@@ -70,6 +89,10 @@ impl App {
                 change_product: ChangeProductHandler::new(catalogue.clone()),
                 remove_product: RemoveProductHandler::new(catalogue),
                 book_movement: BookMovementHandler::new(stock),
+                create_discount_code: CreateDiscountCodeHandler::new(discount_codes.clone()),
+                change_discount_code: ChangeDiscountCodeHandler::new(discount_codes.clone()),
+                remove_discount_code: RemoveDiscountCodeHandler::new(discount_codes.clone()),
+                create_code_batch: CreateCodeBatchHandler::new(discount_codes),
                 reserve: ReserveHandler::new(holds.clone(), max_ttl),
                 confirm: ConfirmHandler::new(holds.clone()),
                 release: ReleaseHandler::new(holds.clone()),
@@ -81,6 +104,11 @@ impl App {
                 get_stock: GetStockHandler::new(views.clone()),
                 get_availability: GetAvailabilityHandler::new(views),
                 quote_basket: QuoteBasketHandler::new(quotes),
+                get_discount_code: GetDiscountCodeHandler::new(discount_code_views.clone()),
+                list_discount_codes: ListDiscountCodesHandler::new(discount_code_views.clone()),
+                get_code_batch: GetCodeBatchHandler::new(discount_code_views.clone()),
+                list_code_batches: ListCodeBatchesHandler::new(discount_code_views.clone()),
+                export_code_batch: ExportCodeBatchHandler::new(discount_code_views),
             },
         }
     }

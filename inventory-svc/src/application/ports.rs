@@ -1,5 +1,7 @@
 //! What the use cases need from outside.
 
+mod discount_codes;
+
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -10,6 +12,11 @@ use chassis::{
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+pub use discount_codes::{
+    CodeBatchView, CodeFilter, CodeUsage, DiscountCodeView, DiscountCodeViews, DiscountCodes,
+    NewCodeBatch,
+};
 
 use crate::domain::{
     Basket, HoldKey, Levels, ManualMovement, Money, PricedLine, Product, ProductName, Settlement,

@@ -11,7 +11,7 @@ mod stock;
 
 pub use discount::{
     BasketLine, BatchPrefix, BatchSize, Code, CodeRefusal, DiscountCode, InvalidTerms, Kind, Scope,
-    Terms, TermsDraft, allot,
+    Terms, TermsChange, TermsDraft, allot,
 };
 pub use hold::{
     Changes, Hold, HoldError, HoldKey, HoldLine, HoldState, OrderTarget, Settlement, Stage, Verdict,

@@ -1,5 +1,7 @@
 //! The REST interface.
 
+mod code_batches;
+mod discount_codes;
 mod products;
 mod stock;
 
@@ -29,6 +31,13 @@ impl Permission for StockManage {
     const NAME: &'static str = "stock:manage";
 }
 
+/// Seeing and changing discount codes.
+struct IncentivesManage;
+
+impl Permission for IncentivesManage {
+    const NAME: &'static str = "incentives:manage";
+}
+
 #[derive(Clone, FromRef)]
 struct Context {
     app: Arc<App>,
@@ -41,6 +50,7 @@ struct Context {
     modifiers(&BearerToken),
     tags(
         (name = "products", description = "The catalogue"),
+        (name = "discount codes", description = "What takes something off an order"),
         (name = "stock", description = "What there is of each product"),
     )
 )]
@@ -52,6 +62,15 @@ fn routes() -> OpenApiRouter<Context> {
         .routes(routes!(products::get, products::change, products::remove))
         .routes(routes!(stock::get))
         .routes(routes!(stock::book))
+        .routes(routes!(discount_codes::list, discount_codes::create))
+        .routes(routes!(
+            discount_codes::get,
+            discount_codes::change,
+            discount_codes::remove
+        ))
+        .routes(routes!(code_batches::list, code_batches::create))
+        .routes(routes!(code_batches::get))
+        .routes(routes!(code_batches::export))
 }
 
 /// The routes and their document.

@@ -1,6 +1,7 @@
 //! Discount codes: what they are, when they hold, and what they take off each line of a basket.
 
 mod allot;
+mod change;
 mod code;
 mod terms;
 
@@ -8,6 +9,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use iso_currency::Currency;
 
 pub use allot::allot;
+pub use change::TermsChange;
 pub use code::{BatchPrefix, BatchSize, Code};
 pub use terms::{InvalidTerms, Kind, Scope, Terms, TermsDraft};
 

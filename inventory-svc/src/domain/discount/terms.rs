@@ -99,7 +99,8 @@ pub struct TermsDraft {
 impl Terms {
     /// Above any amount or number that makes sense.
     const MAX: i64 = 1_000_000_000;
-    const MAX_SKUS: usize = 1_000;
+    /// Each code of a batch has the list.
+    const MAX_SKUS: usize = 200;
 
     /// # Errors
     /// The first part of the draft that is not acceptable.
@@ -278,7 +279,7 @@ pub enum InvalidTerms {
     MaxDiscountOfFixed,
     #[error("from 0 to 1,000,000,000 minor units")]
     MinSubtotal,
-    #[error("from 1 to 1,000 SKUs; leave it out for every product")]
+    #[error("from 1 to 200 SKUs; leave it out for every product")]
     Skus,
     #[error("1 to 64 letters, digits, `.`, `_` or `-`")]
     Sku { index: usize },

@@ -266,10 +266,12 @@ fn a_refusal_says_what_would_help() {
     }
 }
 
+type Spoil = fn(&mut TermsDraft);
+
 #[test]
 fn terms_that_are_wrong_name_the_field() {
     let good = draft("percent", 10);
-    let wrong: Vec<(&str, fn(&mut TermsDraft))> = vec![
+    let wrong: [(&str, Spoil); 18] = [
         ("kind", |d| d.kind = "Percent".to_owned()),
         ("value", |d| d.value = 0),
         ("value", |d| d.value = 101),
@@ -284,7 +286,7 @@ fn terms_that_are_wrong_name_the_field() {
         }),
         ("min_subtotal", |d| d.min_subtotal = -1),
         ("skus", |d| d.skus = Some(Vec::new())),
-        ("skus", |d| d.skus = skus(&["A"; 1001])),
+        ("skus", |d| d.skus = skus(&["A"; 201])),
         ("skus[1]", |d| d.skus = skus(&["A", "a b"])),
         ("category", |d| d.category = Some("  ".to_owned())),
         ("category", |d| d.category = Some("a\u{7}b".to_owned())),
@@ -334,4 +336,63 @@ fn terms_are_written_down_as_they_were_read() {
     for draft in [full, category, draft("percent", 1)] {
         assert_eq!(Terms::parse(draft.clone()).unwrap().draft(), draft);
     }
+}
+
+#[test]
+fn a_change_keeps_what_it_does_not_name() {
+    let before = TermsDraft {
+        max_discount: Some(1000),
+        min_subtotal: 5000,
+        skus: skus(&["A"]),
+        starts_at: Some(now()),
+        max_uses: Some(10),
+        ..draft("percent", 10)
+    };
+    let mut spring = code(before.clone(), 3);
+    spring.change(TermsChange::default()).unwrap();
+    assert_eq!(spring, code(before.clone(), 3));
+
+    let change = TermsChange {
+        value: Some(20),
+        skus: Some(None),
+        category: Some(Some("home".to_owned())),
+        max_uses: Some(Some(3)),
+        ..TermsChange::default()
+    };
+    spring.change(change).unwrap();
+    let after = TermsDraft {
+        value: 20,
+        skus: None,
+        category: Some("home".to_owned()),
+        max_uses: Some(3),
+        ..before
+    };
+    assert_eq!(spring, code(after, 3));
+}
+
+#[test]
+fn a_change_that_is_refused_changes_nothing() {
+    let before = TermsDraft {
+        skus: skus(&["A"]),
+        max_uses: Some(10),
+        ..draft("fixed", 500)
+    };
+    let mut spring = code(before.clone(), 3);
+    let mut refused = |change| spring.change(change).unwrap_err();
+    let fewer = TermsChange {
+        max_uses: Some(Some(2)),
+        ..TermsChange::default()
+    };
+    assert_eq!(refused(fewer), InvalidTerms::MaxUsesBelowUsed { used: 3 });
+    let both = TermsChange {
+        category: Some(Some("home".to_owned())),
+        ..TermsChange::default()
+    };
+    assert_eq!(refused(both), InvalidTerms::TwoScopes);
+    let capped = TermsChange {
+        max_discount: Some(Some(100)),
+        ..TermsChange::default()
+    };
+    assert_eq!(refused(capped), InvalidTerms::MaxDiscountOfFixed);
+    assert_eq!(spring, code(before, 3));
 }

@@ -2,6 +2,8 @@
 
 mod catalogue;
 mod code_uses;
+mod discount_code_views;
+mod discount_codes;
 mod holds;
 mod loyalty;
 mod quotes;
@@ -10,6 +12,8 @@ mod stock_book;
 mod views;
 
 pub use catalogue::PgCatalogue;
+pub use discount_code_views::PgDiscountCodeViews;
+pub use discount_codes::PgDiscountCodes;
 pub use holds::{BatchedHolds, PgHolds, Writer, follow_orders};
 pub use quotes::PgQuotes;
 pub use stock_book::PgStockBook;
