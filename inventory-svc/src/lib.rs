@@ -20,7 +20,9 @@ pub use config::Config;
 use infrastructure::{
     consumers::FollowOrders,
     order_svc::OrderSvc,
-    postgres::{PgCatalogue, PgCatalogueViews, PgHolds, PgStockBook},
+    postgres::{
+        PgCatalogue, PgCatalogueViews, PgHolds, PgLoyaltyBook, PgLoyaltyViews, PgStockBook,
+    },
 };
 pub use loyalty_config::LoyaltyConfig;
 use proto::topology;
@@ -93,6 +95,11 @@ fn app(pool: &PgPool, config: &Config) -> anyhow::Result<App> {
         holds: Arc::new(PgHolds::new(pool.clone())),
         decisions: Arc::new(OrderSvc::new(grpc::channel(&config.order_grpc_url)?)),
         views: Arc::new(PgCatalogueViews::new(pool.clone())),
+        loyalty: Arc::new(PgLoyaltyBook::new(
+            pool.clone(),
+            config.loyalty.policy().life,
+        )),
+        loyalty_views: Arc::new(PgLoyaltyViews::new(pool.clone())),
     };
     Ok(App::new(ports, config.max_hold_ttl()))
 }

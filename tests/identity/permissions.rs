@@ -122,6 +122,9 @@ fn table() -> Vec<Row> {
         row("POST", "/v1/products/{sku}/stock-movements", Staff, 201)
             .with(json!({"kind": "receipt", "quantity": 1, "reason": "found"})),
         row("DELETE", "/v1/products/{unloved}", Staff, 204),
+        row("GET", "/v1/loyalty", SignedIn, 200),
+        row("GET", "/v1/loyalty/{user}", Staff, 200),
+        row("POST", "/v1/loyalty/{user}/adjustments", Staff, 201).with(json!({"points": 1, "reason": "sorry"})),
         row("POST", "/v1/orders", SignedIn, 201).with(json!({"lines": [{"sku": "HEART", "quantity": 1}]})),
         row("GET", "/v1/orders", SignedIn, 200),
         row("GET", "/v1/orders/{order}", Owner, 200),

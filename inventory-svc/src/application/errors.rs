@@ -3,7 +3,10 @@
 use chassis::{Code, Error, FieldError};
 use serde_json::json;
 
-use crate::domain::{HoldError, InvalidMovement, InvalidProduct, RefusedReservation, Shortage};
+use crate::domain::{
+    HoldError, InvalidAdjustment, InvalidMovement, InvalidProduct, NotEnoughPoints,
+    RefusedReservation, Shortage,
+};
 
 impl From<InvalidProduct> for Error {
     fn from(invalid: InvalidProduct) -> Self {
@@ -14,6 +17,18 @@ impl From<InvalidProduct> for Error {
 impl From<InvalidMovement> for Error {
     fn from(invalid: InvalidMovement) -> Self {
         Self::invalid_field(invalid.field(), invalid.to_string())
+    }
+}
+
+impl From<InvalidAdjustment> for Error {
+    fn from(invalid: InvalidAdjustment) -> Self {
+        Self::invalid_field(invalid.field(), invalid.to_string())
+    }
+}
+
+impl From<NotEnoughPoints> for Error {
+    fn from(error: NotEnoughPoints) -> Self {
+        Self::new(Code::Conflict, "not-enough-points", error.to_string())
     }
 }
 

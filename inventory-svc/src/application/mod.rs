@@ -8,11 +8,15 @@ pub mod queries;
 use std::{sync::Arc, time::Duration};
 
 use commands::{
-    BookMovementHandler, ChangeProductHandler, ConfirmHandler, CreateProductHandler,
-    ExpireReservationsHandler, ReleaseHandler, RemoveProductHandler, ReserveHandler,
+    AdjustPointsHandler, BookMovementHandler, ChangeProductHandler, ConfirmHandler,
+    CreateProductHandler, ExpirePointsHandler, ExpireReservationsHandler, ReleaseHandler,
+    RemoveProductHandler, ReserveHandler,
 };
-use ports::{Catalogue, CatalogueViews, Decisions, Holds, StockBook};
-use queries::{GetAvailabilityHandler, GetProductHandler, GetStockHandler, ListProductsHandler};
+use ports::{Catalogue, CatalogueViews, Decisions, Holds, LoyaltyBook, LoyaltyViews, StockBook};
+use queries::{
+    GetAvailabilityHandler, GetLoyaltyHandler, GetProductHandler, GetStockHandler,
+    ListProductsHandler,
+};
 
 /// Everything that this service does.
 pub struct App {
@@ -29,6 +33,8 @@ pub struct Commands {
     pub confirm: ConfirmHandler,
     pub release: ReleaseHandler,
     pub expire_reservations: ExpireReservationsHandler,
+    pub adjust_points: AdjustPointsHandler,
+    pub expire_points: ExpirePointsHandler,
 }
 
 pub struct Queries {
@@ -36,6 +42,7 @@ pub struct Queries {
     pub list_products: ListProductsHandler,
     pub get_stock: GetStockHandler,
     pub get_availability: GetAvailabilityHandler,
+    pub get_loyalty: GetLoyaltyHandler,
 }
 
 /// The outside, as the use cases see it.
@@ -45,6 +52,8 @@ pub struct Ports {
     pub holds: Arc<dyn Holds>,
     pub decisions: Arc<dyn Decisions>,
     pub views: Arc<dyn CatalogueViews>,
+    pub loyalty: Arc<dyn LoyaltyBook>,
+    pub loyalty_views: Arc<dyn LoyaltyViews>,
 }
 
 impl App {
@@ -57,6 +66,8 @@ impl App {
             holds,
             decisions,
             views,
+            loyalty,
+            loyalty_views,
         } = ports;
         Self {
             commands: Commands {
@@ -68,12 +79,15 @@ impl App {
                 confirm: ConfirmHandler::new(holds.clone()),
                 release: ReleaseHandler::new(holds.clone()),
                 expire_reservations: ExpireReservationsHandler::new(holds, decisions),
+                adjust_points: AdjustPointsHandler::new(loyalty.clone()),
+                expire_points: ExpirePointsHandler::new(loyalty),
             },
             queries: Queries {
                 get_product: GetProductHandler::new(views.clone()),
                 list_products: ListProductsHandler::new(views.clone()),
                 get_stock: GetStockHandler::new(views.clone()),
                 get_availability: GetAvailabilityHandler::new(views),
+                get_loyalty: GetLoyaltyHandler::new(loyalty_views),
             },
         }
     }

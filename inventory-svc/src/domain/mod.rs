@@ -1,5 +1,6 @@
 //! What stock and holds are, and what may happen to them. No I/O, no clock.
 
+mod adjustment;
 mod hold;
 mod loyalty;
 mod order_points;
@@ -7,6 +8,7 @@ mod product;
 mod reservation;
 mod stock;
 
+pub use adjustment::{Adjustment, InvalidAdjustment};
 pub use hold::{
     Changes, Hold, HoldError, HoldKey, HoldLine, HoldState, OrderTarget, Settlement, Stage, Verdict,
 };

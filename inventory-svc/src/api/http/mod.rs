@@ -1,5 +1,6 @@
 //! The REST interface.
 
+mod loyalty;
 mod products;
 mod stock;
 
@@ -29,6 +30,13 @@ impl Permission for StockManage {
     const NAME: &'static str = "stock:manage";
 }
 
+/// Making discount codes; seeing and correcting points.
+struct IncentivesManage;
+
+impl Permission for IncentivesManage {
+    const NAME: &'static str = "incentives:manage";
+}
+
 #[derive(Clone, FromRef)]
 struct Context {
     app: Arc<App>,
@@ -42,6 +50,7 @@ struct Context {
     tags(
         (name = "products", description = "The catalogue"),
         (name = "stock", description = "What there is of each product"),
+        (name = "loyalty", description = "The customers' points"),
     )
 )]
 struct Document;
@@ -52,6 +61,9 @@ fn routes() -> OpenApiRouter<Context> {
         .routes(routes!(products::get, products::change, products::remove))
         .routes(routes!(stock::get))
         .routes(routes!(stock::book))
+        .routes(routes!(loyalty::own))
+        .routes(routes!(loyalty::get))
+        .routes(routes!(loyalty::adjust))
 }
 
 /// The routes and their document.

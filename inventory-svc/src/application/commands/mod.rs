@@ -1,18 +1,22 @@
 //! What changes something: one file each.
 
+mod adjust_points;
 mod book_movement;
 mod change_product;
 mod confirm;
 mod create_product;
+mod expire_points;
 mod expire_reservations;
 mod release;
 mod remove_product;
 mod reserve;
 
+pub use adjust_points::{AdjustPoints, AdjustPointsHandler};
 pub use book_movement::{BookMovement, BookMovementHandler};
 pub use change_product::{ChangeProduct, ChangeProductHandler};
 pub use confirm::{Confirm, ConfirmHandler};
 pub use create_product::{CreateProduct, CreateProductHandler};
+pub use expire_points::{ExpirePoints, ExpirePointsHandler};
 pub use expire_reservations::{ExpireReservations, ExpireReservationsHandler, Swept};
 pub use release::{Release, ReleaseHandler};
 pub use remove_product::{RemoveProduct, RemoveProductHandler};
