@@ -22,7 +22,7 @@ use infrastructure::{
     order_svc::OrderSvc,
     postgres::{
         BatchedHolds, PgCatalogue, PgCatalogueViews, PgDiscountCodeViews, PgDiscountCodes, PgHolds,
-        PgQuotes, PgStockBook,
+        PgLoyaltyBook, PgLoyaltyViews, PgQuotes, PgStockBook,
     },
 };
 pub use loyalty_config::LoyaltyConfig;
@@ -109,6 +109,11 @@ fn app(pool: &PgPool, config: &Config, holds: Arc<dyn Holds>) -> anyhow::Result<
         quotes: Arc::new(PgQuotes::new(pool.clone(), config.loyalty.policy())),
         discount_codes: Arc::new(PgDiscountCodes::new(pool.clone())),
         discount_code_views: Arc::new(PgDiscountCodeViews::new(pool.clone())),
+        loyalty: Arc::new(PgLoyaltyBook::new(
+            pool.clone(),
+            config.loyalty.policy().life,
+        )),
+        loyalty_views: Arc::new(PgLoyaltyViews::new(pool.clone())),
     };
     Ok(App::new(ports, config.max_hold_ttl()))
 }

@@ -23,7 +23,8 @@ use crate::{
 const MAX_SKUS: usize = 10_000;
 
 pub fn routes(app: Arc<App>) -> Routes {
-    Routes::new(InventoryServiceServer::new(Inventory { app }))
+    let incentives = super::incentive_grpc::server(app.clone());
+    Routes::new(InventoryServiceServer::new(Inventory { app })).add_service(incentives)
 }
 
 struct Inventory {

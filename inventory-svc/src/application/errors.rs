@@ -4,7 +4,8 @@ use chassis::{Code, Error, FieldError};
 use serde_json::json;
 
 use crate::domain::{
-    HoldError, InvalidMovement, InvalidProduct, InvalidTerms, RefusedReservation, Shortage,
+    HoldError, InvalidAdjustment, InvalidMovement, InvalidProduct, InvalidTerms, NotEnoughPoints,
+    RefusedReservation, Shortage,
 };
 
 impl From<InvalidProduct> for Error {
@@ -22,6 +23,18 @@ impl From<InvalidMovement> for Error {
 impl From<InvalidTerms> for Error {
     fn from(invalid: InvalidTerms) -> Self {
         Self::invalid_field(invalid.field(), invalid.to_string())
+    }
+}
+
+impl From<InvalidAdjustment> for Error {
+    fn from(invalid: InvalidAdjustment) -> Self {
+        Self::invalid_field(invalid.field(), invalid.to_string())
+    }
+}
+
+impl From<NotEnoughPoints> for Error {
+    fn from(error: NotEnoughPoints) -> Self {
+        Self::new(Code::Conflict, "not-enough-points", error.to_string())
     }
 }
 

@@ -14,13 +14,15 @@ use commands::{
     ReserveHandler,
 };
 use ports::{
-    Catalogue, CatalogueViews, Decisions, DiscountCodeViews, DiscountCodes, Holds, Quotes,
-    StockBook,
+    Catalogue, CatalogueViews, Decisions, DiscountCodeViews, DiscountCodes, Holds, LoyaltyBook,
+    LoyaltyViews, Quotes, StockBook,
 };
 use queries::{
-    ExportCodeBatchHandler, GetAvailabilityHandler, GetCodeBatchHandler, GetDiscountCodeHandler,
+    AdjustPointsHandler, BookMovementHandler, ChangeProductHandler, ConfirmHandler,
+    CreateProductHandler, ExpirePointsHandler, ExpireReservationsHandler, ExportCodeBatchHandler,
+    GetAvailabilityHandler, GetCodeBatchHandler, GetDiscountCodeHandler, GetLoyaltyHandler,
     GetProductHandler, GetStockHandler, ListCodeBatchesHandler, ListDiscountCodesHandler,
-    ListProductsHandler, QuoteBasketHandler,
+    ListProductsHandler, QuoteBasketHandler, ReleaseHandler, RemoveProductHandler, ReserveHandler,
 };
 
 /// Everything that this service does.
@@ -42,6 +44,8 @@ pub struct Commands {
     pub confirm: ConfirmHandler,
     pub release: ReleaseHandler,
     pub expire_reservations: ExpireReservationsHandler,
+    pub adjust_points: AdjustPointsHandler,
+    pub expire_points: ExpirePointsHandler,
 }
 
 pub struct Queries {
@@ -55,6 +59,7 @@ pub struct Queries {
     pub get_code_batch: GetCodeBatchHandler,
     pub list_code_batches: ListCodeBatchesHandler,
     pub export_code_batch: ExportCodeBatchHandler,
+    pub get_loyalty: GetLoyaltyHandler,
 }
 
 /// The outside, as the use cases see it.
@@ -67,6 +72,8 @@ pub struct Ports {
     pub quotes: Arc<dyn Quotes>,
     pub discount_codes: Arc<dyn DiscountCodes>,
     pub discount_code_views: Arc<dyn DiscountCodeViews>,
+    pub loyalty: Arc<dyn LoyaltyBook>,
+    pub loyalty_views: Arc<dyn LoyaltyViews>,
 }
 
 impl App {
@@ -82,6 +89,8 @@ impl App {
             quotes,
             discount_codes,
             discount_code_views,
+            loyalty,
+            loyalty_views,
         } = ports;
         Self {
             commands: Commands {
@@ -97,6 +106,8 @@ impl App {
                 confirm: ConfirmHandler::new(holds.clone()),
                 release: ReleaseHandler::new(holds.clone()),
                 expire_reservations: ExpireReservationsHandler::new(holds, decisions),
+                adjust_points: AdjustPointsHandler::new(loyalty.clone()),
+                expire_points: ExpirePointsHandler::new(loyalty),
             },
             queries: Queries {
                 get_product: GetProductHandler::new(views.clone()),
@@ -109,6 +120,7 @@ impl App {
                 get_code_batch: GetCodeBatchHandler::new(discount_code_views.clone()),
                 list_code_batches: ListCodeBatchesHandler::new(discount_code_views.clone()),
                 export_code_batch: ExportCodeBatchHandler::new(discount_code_views),
+                get_loyalty: GetLoyaltyHandler::new(loyalty_views),
             },
         }
     }

@@ -19,8 +19,8 @@ pub use discount_codes::{
 };
 
 use crate::domain::{
-    Basket, HoldKey, Levels, ManualMovement, Money, PricedLine, Product, ProductName, Settlement,
-    Shelf, Sku, Verdict,
+    Adjustment, Basket, HoldKey, Levels, ManualMovement, Money, PricedLine, Product, ProductName,
+    Settlement, Shelf, Sku, Verdict,
 };
 
 /// The products, to change them. Each change writes its event in the same transaction.
@@ -183,5 +183,72 @@ pub struct MovementView {
     pub order_id: Option<Uuid>,
     pub reason: Option<String>,
     pub actor: Option<Uuid>,
+    pub at: DateTime<Utc>,
+}
+
+/// The customers' points, to correct them and to let them expire.
+#[async_trait]
+pub trait LoyaltyBook: Send + Sync {
+    /// Books the adjustment and answers the points after it. `Conflict` if there are fewer than it takes away.
+    async fn adjust(
+        &self,
+        customer_id: Uuid,
+        adjustment: &Adjustment,
+        actor: Uuid,
+        once: Option<&Once>,
+    ) -> Result<Answer<PointsView>>;
+    /// Books what remains of lots that are past their day as expired, of at most `limit` of them.
+    async fn expire(&self, limit: i64) -> Result<ExpiredPoints>;
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct ExpiredPoints {
+    pub lots: i64,
+    pub points: i64,
+}
+
+/// The customers' points, to look at.
+#[async_trait]
+pub trait LoyaltyViews: Send + Sync {
+    /// Zeros for who never had any.
+    async fn points(&self, customer_id: Uuid) -> Result<PointsView>;
+    /// Newest first, before `before`.
+    async fn entries(
+        &self,
+        customer_id: Uuid,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<PointsEntryView>>;
+}
+
+/// What a customer has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PointsView {
+    /// Can be spent now.
+    pub balance: i64,
+    pub pending: i64,
+    pub held: i64,
+    /// Soonest to expire first; the first of them, if there are many.
+    pub lots: Vec<PointsLotView>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PointsLotView {
+    /// What remains.
+    pub points: i64,
+    pub expires_at: DateTime<Utc>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PointsEntryView {
+    pub id: i64,
+    pub from: String,
+    pub to: String,
+    pub points: i64,
+    /// By how much what is available changed.
+    pub change: i64,
+    pub reason: String,
+    pub order_id: Option<Uuid>,
+    pub note: Option<String>,
     pub at: DateTime<Utc>,
 }

@@ -1,5 +1,6 @@
 //! What stock and holds are, and what may happen to them. No I/O, no clock.
 
+mod adjustment;
 mod discount;
 mod hold;
 mod loyalty;
@@ -9,6 +10,7 @@ mod reservation;
 mod shelf;
 mod stock;
 
+pub use adjustment::{Adjustment, InvalidAdjustment};
 pub use discount::{
     BasketLine, BatchPrefix, BatchSize, Code, CodeRefusal, DiscountCode, InvalidTerms, Kind, Scope,
     Terms, TermsChange, TermsDraft, allot,

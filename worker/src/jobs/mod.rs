@@ -1,5 +1,6 @@
 //! The kinds of jobs, one file each.
 
+mod expire_points;
 mod order_confirmation_mail;
 mod prune;
 mod watch_sweeper;
@@ -9,12 +10,14 @@ use std::{sync::Arc, time::Duration};
 use chassis::{Service, grpc, health::Check};
 use proto::{
     identity::v1::identity_service_client::IdentityServiceClient,
+    incentive::v1::incentive_service_client::IncentiveServiceClient,
     inventory::v1::inventory_service_client::InventoryServiceClient,
     ops::v1::ops_service_client::OpsServiceClient,
 };
 use sqlx::PgPool;
 
 pub use self::{
+    expire_points::ExpirePoints,
     order_confirmation_mail::{OrderConfirmation, OrderConfirmationMail},
     prune::{Keep, Prune},
     watch_sweeper::WatchSweeper,
@@ -26,12 +29,18 @@ use crate::{
 
 /// The recurring jobs and their schedules, for the console.
 pub const RECURRING: &[(&str, &str)] = &[
+    (ExpirePoints::KIND, ExpirePoints::SCHEDULE),
     (Prune::KIND, Prune::SCHEDULE),
     (WatchSweeper::KIND, WatchSweeper::SCHEDULE),
 ];
 
 /// Every kind of job, for the console.
-pub const KINDS: &[&str] = &[OrderConfirmationMail::KIND, Prune::KIND, WatchSweeper::KIND];
+pub const KINDS: &[&str] = &[
+    ExpirePoints::KIND,
+    OrderConfirmationMail::KIND,
+    Prune::KIND,
+    WatchSweeper::KIND,
+];
 
 /// Works on every kind of job until the service stops.
 ///
@@ -61,6 +70,9 @@ pub fn start(service: &Service, config: &Config, pool: &PgPool) -> anyhow::Resul
             ("identity-svc", OpsServiceClient::new(identity)),
         ],
         keep: config.keep(),
+    });
+    workers.run_at_ticks(ExpirePoints {
+        incentives: IncentiveServiceClient::new(inventory.clone()),
     });
     workers.run_at_ticks(WatchSweeper {
         inventory: InventoryServiceClient::new(inventory),

@@ -2,6 +2,7 @@
 
 mod code_batches;
 mod discount_codes;
+mod loyalty;
 mod products;
 mod stock;
 
@@ -31,7 +32,7 @@ impl Permission for StockManage {
     const NAME: &'static str = "stock:manage";
 }
 
-/// Seeing and changing discount codes.
+/// Seeing and changing discount codes; seeing and correcting points.
 struct IncentivesManage;
 
 impl Permission for IncentivesManage {
@@ -46,12 +47,13 @@ struct Context {
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "inventory-svc", description = "Products and stock"),
+    info(title = "inventory-svc", description = "Products, stock, discount codes and loyalty points"),
     modifiers(&BearerToken),
     tags(
         (name = "products", description = "The catalogue"),
         (name = "discount codes", description = "What takes something off an order"),
         (name = "stock", description = "What there is of each product"),
+        (name = "loyalty", description = "The customers' points"),
     )
 )]
 struct Document;
@@ -71,6 +73,9 @@ fn routes() -> OpenApiRouter<Context> {
         .routes(routes!(code_batches::list, code_batches::create))
         .routes(routes!(code_batches::get))
         .routes(routes!(code_batches::export))
+        .routes(routes!(loyalty::own))
+        .routes(routes!(loyalty::get))
+        .routes(routes!(loyalty::adjust))
 }
 
 /// The routes and their document.
