@@ -15,7 +15,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use application::{App, Ports};
 use chassis::{Service, amqp::Bus, auth::Auth, grpc, ops::Ops, postgres};
-pub use config::Config;
+pub use config::{Config, Reservations};
 use infrastructure::{
     consumers::FollowOrders,
     order_svc::OrderSvc,
