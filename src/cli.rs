@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use crate::{docs, launch, replay, say_error, system::Configs};
+use crate::{bench, docs, launch, replay, say_error, system::Configs};
 
 /// EasyOrder: orders, inventory, incentives and identities, with all services in one process
 #[derive(Debug, clap::Parser)]
@@ -27,6 +27,9 @@ enum Command {
     Migrate,
     /// Play a history of real sales against a running system, and account for every row
     Replay(replay::Options),
+    /// Measure how much the system carries
+    #[command(subcommand)]
+    Bench(bench::Command),
     /// Write the documents that are generated from the code
     Docs {
         /// The directory
@@ -71,6 +74,7 @@ impl Cli {
                 })
             }
             Command::Replay(options) => runtime.block_on(replay::run(options)),
+            Command::Bench(command) => runtime.block_on(bench::run(command)),
             Command::Docs {
                 directory,
                 check: false,

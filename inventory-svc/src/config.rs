@@ -68,6 +68,14 @@ pub struct Config {
         value_parser = clap::value_parser!(u64).range(1..)
     )]
     pub max_hold_ttl_seconds: u64,
+    /// How reservations are written: `batched` (many in one transaction) or `plain` (each in its own)
+    #[arg(
+        long,
+        env = "INVENTORY_RESERVATIONS",
+        value_name = "INVENTORY_RESERVATIONS",
+        default_value = "batched"
+    )]
+    pub reservations: Reservations,
     /// Where order-svc's gRPC interface is
     #[arg(
         long,
@@ -82,6 +90,14 @@ pub struct Config {
     pub auth: chassis::auth::Config,
     #[command(flatten)]
     pub amqp: chassis::amqp::Config,
+}
+
+/// See [`Config::reservations`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Reservations {
+    #[default]
+    Batched,
+    Plain,
 }
 
 impl Config {

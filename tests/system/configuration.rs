@@ -28,6 +28,7 @@ async fn a_bad_value_stops_the_start_and_names_its_variable() {
         ("IDENTITY_ACCESS_TOKEN_SECONDS", "0"),
         ("INVENTORY_HTTP_ADDR", ""),
         ("INVENTORY_DATABASE_POOL", "many"),
+        ("INVENTORY_RESERVATIONS", "sometimes"),
         ("ORDER_HTTP_ADDR", ":8083"),
         ("ORDER_HOLD_TTL_SECONDS", "0"),
         ("WORKER_POLL_MILLIS", "soon"),

@@ -165,6 +165,10 @@ impl Process {
         );
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("a running process")
+    }
+
     /// Waits for its end.
     pub async fn end(&mut self) -> ExitStatus {
         match timeout(PATIENCE * 2, self.child.wait()).await {
@@ -175,7 +179,7 @@ impl Process {
 
     /// Asks it to stop, as a process manager does (SIGTERM).
     pub async fn ask_to_stop(&self) {
-        let id = self.child.id().expect("a running process");
+        let id = self.id();
         let sent = Command::new("sh")
             .args(["-c", &format!("kill -TERM {id}")])
             .status()

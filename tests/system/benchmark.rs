@@ -1,0 +1,148 @@
+//! The benchmark runs, and its report adds up. How fast anything is, no test says.
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+
+use crate::{
+    common::{Shop, until},
+    program::Program,
+};
+
+async fn databases(shop: &Shop) -> Vec<String> {
+    sqlx::query_scalar(
+        "select datname::text from pg_database where datname like 'easyorder_bench_%'",
+    )
+    .fetch_all(shop.inventory())
+    .await
+    .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_ways_of_writing_are_measured_and_counted() {
+    let shop = Shop::closed().await;
+    let program = Program::of(&shop);
+    let file = program.file("report.json");
+    let mut process = program.run(&[
+        "bench",
+        "reserve",
+        "--rounds",
+        "1",
+        "--seconds",
+        "1",
+        "--warm-up",
+        "0",
+        "--callers",
+        "8",
+        "--connections",
+        "3",
+        "--skus",
+        "3",
+        "--lines",
+        "2",
+        "--zipf",
+        "1",
+        "--report",
+        &file.display().to_string(),
+    ]);
+    let status = process.end().await;
+    let output = process.output();
+    assert!(status.success(), "{status}\n{output}");
+    for word in [
+        "plain",
+        "batched",
+        "Reservations/s",
+        "Reservations per transaction",
+    ] {
+        assert!(output.contains(word), "no `{word}` in\n{output}");
+    }
+
+    let report: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    assert_eq!(report["problems"], serde_json::json!([]));
+    assert!(report["machine"]["cores"].as_u64().unwrap() > 0);
+    assert!(report["machine"]["postgres"]["synchronous_commit"].is_string());
+    assert_eq!(report["setup"]["callers"], 8);
+    let number = |value: &Value, name: &str| -> f64 {
+        value[name]
+            .as_f64()
+            .unwrap_or_else(|| panic!("{name} in {value:#}"))
+    };
+    let ways = report["ways"].as_array().unwrap();
+    let rounds = report["rounds"].as_array().unwrap();
+    for (index, name) in ["plain", "batched"].into_iter().enumerate() {
+        let (way, round) = (&ways[index], &rounds[index]);
+        assert_eq!((&way["way"], &round["way"]), (&name.into(), &name.into()));
+        let accepted = number(round, "accepted");
+        assert!(accepted > 0.0);
+        // One round of one second: the last answers came after it.
+        let in_time = number(round, "accepted_per_second");
+        assert!((0.0..=accepted).contains(&in_time), "{round:#}");
+        assert!(accepted - in_time <= 8.0, "{round:#}");
+        assert_eq!(way["accepted"], round["accepted"]);
+        assert_eq!(number(&way["accepted_per_second"], "median"), in_time);
+        let latency = &round["latency_ms"];
+        assert!(0.0 < number(latency, "p50") && number(latency, "p50") <= number(latency, "max"));
+        assert!(number(round, "transactions") >= 1.0);
+        assert_eq!(way["errors"], serde_json::json!({}));
+        if Path::new("/proc").exists() {
+            assert!(number(&way["cpu_us_per_reservation"], "inventory_svc") > 0.0);
+        }
+    }
+    // Each in its own, and the statistics have heard of all of them.
+    assert!(
+        number(&rounds[0], "transactions") >= number(&rounds[0], "accepted"),
+        "{:#}",
+        rounds[0]
+    );
+    assert!(number(&report["batched_over_plain"], "median") > 0.0);
+    assert_eq!(databases(&shop).await, Vec::<String>::new());
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_benchmark_that_is_broken_off_leaves_nothing_behind() {
+    let shop = Shop::closed().await;
+    let program = Program::of(&shop);
+    let mut process = program.run(&["bench", "reserve", "--only", "plain", "--seconds", "60"]);
+    let id = process.id();
+    let mut server = None;
+    until("its server runs", async || {
+        process.assert_running();
+        server = children(id).into_iter().find(|child| {
+            fs::read_to_string(format!("/proc/{child}/cmdline"))
+                .is_ok_and(|line| line.contains("serve-inventory"))
+        });
+        server.is_some()
+    })
+    .await;
+    assert_eq!(databases(&shop).await, ["easyorder_bench_plain"]);
+
+    process.ask_to_stop().await;
+    let status = process.end().await;
+
+    assert_eq!(status.code(), Some(1), "{}", process.output());
+    let server = server.unwrap();
+    until("its server has ended", async || {
+        !Path::new(&format!("/proc/{server}")).exists()
+    })
+    .await;
+    assert_eq!(databases(&shop).await, Vec::<String>::new());
+    shop.close().await;
+}
+
+/// Processes that this one has started.
+fn children(id: u32) -> Vec<u32> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{id}/task")) else {
+        return Vec::new();
+    };
+    threads
+        .flatten()
+        .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok())
+        .flat_map(|children| {
+            children
+                .split_whitespace()
+                .filter_map(|id| id.parse().ok())
+                .collect::<Vec<u32>>()
+        })
+        .collect()
+}
