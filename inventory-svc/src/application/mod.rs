@@ -1,7 +1,7 @@
 //! The use cases. [`App`] is their table of contents.
 
 pub mod commands;
-mod errors;
+pub(crate) mod errors;
 pub mod ports;
 pub mod queries;
 
@@ -9,7 +9,8 @@ use std::{sync::Arc, time::Duration};
 
 use commands::{
     BookMovementHandler, ChangeProductHandler, ConfirmHandler, CreateProductHandler,
-    ExpireReservationsHandler, ReleaseHandler, RemoveProductHandler, ReserveHandler,
+    ExpireReservationsHandler, ImportProductsHandler, ReleaseHandler, RemoveProductHandler,
+    ReserveHandler,
 };
 use ports::{Catalogue, CatalogueViews, Decisions, Holds, StockBook};
 use queries::{GetAvailabilityHandler, GetProductHandler, GetStockHandler, ListProductsHandler};
@@ -24,6 +25,7 @@ pub struct Commands {
     pub create_product: CreateProductHandler,
     pub change_product: ChangeProductHandler,
     pub remove_product: RemoveProductHandler,
+    pub import_products: ImportProductsHandler,
     pub book_movement: BookMovementHandler,
     pub reserve: ReserveHandler,
     pub confirm: ConfirmHandler,
@@ -62,7 +64,8 @@ impl App {
             commands: Commands {
                 create_product: CreateProductHandler::new(catalogue.clone()),
                 change_product: ChangeProductHandler::new(catalogue.clone()),
-                remove_product: RemoveProductHandler::new(catalogue),
+                remove_product: RemoveProductHandler::new(catalogue.clone()),
+                import_products: ImportProductsHandler::new(catalogue),
                 book_movement: BookMovementHandler::new(stock),
                 reserve: ReserveHandler::new(holds.clone(), max_ttl),
                 confirm: ConfirmHandler::new(holds.clone()),

@@ -1,6 +1,7 @@
 //! What stock and holds are, and what may happen to them. No I/O, no clock.
 
 mod hold;
+mod import;
 mod product;
 mod reservation;
 mod stock;
@@ -8,9 +9,10 @@ mod stock;
 pub use hold::{
     Changes, Hold, HoldError, HoldKey, HoldLine, HoldState, OrderTarget, Settlement, Stage, Verdict,
 };
-pub use product::{InvalidProduct, Money, Product, ProductName, Sku};
+pub use import::{Column, Fault, ImportRow, Outcome, Planned, Standing};
+pub use product::{Category, InvalidProduct, Money, Product, ProductName, Sku};
 pub use reservation::{
     Incentive, Offer, PricedLine, Quantity, RefusedReservation, Request, RequestLine, Shortage,
     price,
 };
-pub use stock::{InvalidMovement, Levels, ManualMovement, MovementKind};
+pub use stock::{Crossing, InvalidMovement, Levels, ManualMovement, MovementKind, Pieces};

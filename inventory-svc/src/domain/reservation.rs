@@ -246,6 +246,7 @@ mod tests {
                         on_hand: *on_hand,
                         reserved: 0,
                         backorder_limit: 0,
+                        ..Levels::default()
                     },
                 };
                 (sku(name), offer)

@@ -251,7 +251,8 @@ async fn lock_offers(tx: &mut PgConnection, request: &Request) -> Result<BTreeMa
         .map(|line| line.sku.to_string())
         .collect();
     let rows = sqlx::query!(
-        "select s.sku, p.name, p.price, p.currency, p.active, s.on_hand, s.reserved, s.backorder_limit
+        "select s.sku, p.name, p.price, p.currency, p.active, s.on_hand, s.reserved, s.backorder_limit,
+                s.low_threshold, s.low
            from stock s join products p on p.sku = s.sku
           where s.sku = any($1)
           order by s.sku
@@ -270,6 +271,8 @@ async fn lock_offers(tx: &mut PgConnection, request: &Request) -> Result<BTreeMa
                     on_hand: row.on_hand,
                     reserved: row.reserved,
                     backorder_limit: row.backorder_limit,
+                    low_threshold: row.low_threshold,
+                    low: row.low,
                 },
             };
             Ok((parse_sku(&row.sku)?, offer))

@@ -3,6 +3,7 @@
 mod catalogue;
 mod holds;
 mod stock_book;
+mod stock_watch;
 mod views;
 
 pub use catalogue::PgCatalogue;

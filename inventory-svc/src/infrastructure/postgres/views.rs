@@ -3,7 +3,7 @@ use chassis::Result;
 use sqlx::PgPool;
 
 use crate::{
-    application::ports::{CatalogueViews, MovementView, ProductView, StockLevels},
+    application::ports::{CatalogueViews, MovementView, ProductFilter, ProductView},
     domain::{Levels, Sku},
 };
 
@@ -27,42 +27,50 @@ impl CatalogueViews for PgCatalogueViews {
 
     async fn products(
         &self,
-        search: Option<&str>,
+        filter: &ProductFilter,
         after: Option<&str>,
         limit: i64,
     ) -> Result<Vec<ProductView>> {
-        // `%` and `_` of the search are letters, not wildcards.
-        let pattern = search.map(|text| {
-            text.replace('\\', "\\\\")
-                .replace('%', "\\%")
-                .replace('_', "\\_")
-        });
+        let mut tx = self.pool.begin().await?;
+        // A plan that serves every filter would use the index of none.
+        sqlx::query!("set local plan_cache_mode = force_custom_plan")
+            .execute(&mut *tx)
+            .await?;
         let products = sqlx::query_as!(
             ProductView,
-            r#"select sku, name, price, currency, version, on_hand, reserved,
+            r#"select sku, name, category, price, currency, version, on_hand, reserved, low_threshold, backorder_limit,
                       greatest(on_hand + backorder_limit - reserved, 0) as "available!", created_at, updated_at
-                 from products join stock using (sku)
-                where active and ($1::text is null or sku > $1)
-                  and ($2::text is null or name ilike '%' || $2 || '%' or sku ilike $2 || '%')
-                order by sku limit $3"#,
+                 from (select * from read_model.products
+                        where ($1::text is null or sku > $1)
+                          and ($2::text is null or name ilike '%' || $2 || '%' or upper(sku) like upper($2) || '%')
+                          and ($3::text is null or upper(sku) like upper($3) || '%')
+                          and ($4::text is null or category = $4)
+                          and ($5::bool is null or in_stock = $5)
+                        order by sku limit $6) as listed
+                 join stock using (sku)
+                order by sku"#,
             after,
-            pattern,
+            filter.text.as_deref().map(letters),
+            filter.sku_prefix.as_deref().map(letters),
+            filter.category.as_ref().map(|category| category.as_str()),
+            filter.in_stock,
             limit,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&mut *tx)
         .await?;
+        tx.commit().await?;
         Ok(products)
     }
 
-    async fn stock(&self, sku: &Sku) -> Result<Option<StockLevels>> {
+    async fn stock(&self, sku: &Sku) -> Result<Option<Levels>> {
         let levels = sqlx::query_as!(
             Levels,
-            "select on_hand, reserved, backorder_limit from stock where sku = $1",
+            "select on_hand, reserved, backorder_limit, low_threshold, low from stock where sku = $1",
             sku.as_str()
         )
         .fetch_optional(&self.pool)
         .await?;
-        Ok(levels.map(StockLevels::from))
+        Ok(levels)
     }
 
     async fn movements(
@@ -89,7 +97,7 @@ impl CatalogueViews for PgCatalogueViews {
     async fn availability(&self, skus: &[String]) -> Result<Vec<ProductView>> {
         let products = sqlx::query_as!(
             ProductView,
-            r#"select sku, name, price, currency, version, on_hand, reserved,
+            r#"select sku, name, category, price, currency, version, on_hand, reserved, low_threshold, backorder_limit,
                       greatest(on_hand + backorder_limit - reserved, 0) as "available!", created_at, updated_at
                  from products join stock using (sku)
                 where active and sku = any($1)
@@ -100,4 +108,11 @@ impl CatalogueViews for PgCatalogueViews {
         .await?;
         Ok(products)
     }
+}
+
+/// A text as a pattern: `%` and `_` in it are letters, not wildcards.
+fn letters(text: &str) -> String {
+    text.replace('\\', "\\\\")
+        .replace('%', "\\%")
+        .replace('_', "\\_")
 }
