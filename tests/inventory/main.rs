@@ -5,9 +5,12 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod catalogue;
 mod contention;
 mod decisions;
 mod holds;
+mod import;
+mod low_stock;
 mod products;
 mod serving;
 mod stock;
