@@ -54,7 +54,9 @@ impl Gate {
                 ));
             }
         }
-        self.proxy.forward(route.upstream, request).await
+        self.proxy
+            .forward(route.upstream, route.body_limit, request)
+            .await
     }
 }
 

@@ -72,16 +72,22 @@ impl Proxy {
         }
     }
 
-    /// Passes a request on.
+    /// Passes a request on, with a body of at most `body_limit` bytes; None: as configured.
     ///
     /// # Errors
     /// `PayloadTooLarge`; `Unavailable` when the service cannot be reached or breaks off; `DeadlineExceeded` when it
     /// does not begin to answer in time. A body that stops coming after that ends the connection.
-    pub(crate) async fn forward(&self, upstream: Upstream, request: Request) -> Result<Response> {
+    pub(crate) async fn forward(
+        &self,
+        upstream: Upstream,
+        body_limit: Option<usize>,
+        request: Request,
+    ) -> Result<Response> {
+        let body_limit = body_limit.unwrap_or(self.body_limit);
         let (mut head, body) = request.into_parts();
         // Known to be too long: nobody needs to read it.
-        if body.size_hint().lower() > self.body_limit as u64 {
-            return Err(self.too_large());
+        if body.size_hint().lower() > body_limit as u64 {
+            return Err(too_large(body_limit));
         }
         let peer = peer(&head.extensions);
         headers::forward(&mut head, peer);
@@ -98,7 +104,7 @@ impl Proxy {
         head.uri = self.uri(upstream, head.uri.path_and_query().cloned());
         // They hold the router's state, of which the client has no use.
         head.extensions = http::Extensions::new();
-        let request = Request::from_parts(head, Limited::new(body, self.body_limit));
+        let request = Request::from_parts(head, Limited::new(body, body_limit));
 
         let answer = tokio::time::timeout(self.timeout, self.client.request(request))
             .await
@@ -111,7 +117,7 @@ impl Proxy {
             })?
             .map_err(|error| {
                 if is_caused_by::<LengthLimitError>(&error) {
-                    self.too_large()
+                    too_large(body_limit)
                 } else if is_caused_by::<axum::Error>(&error) {
                     Error::bad_request("the request's body broke off")
                 } else {
@@ -155,14 +161,14 @@ impl Proxy {
         let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
         self.origins[upstream as usize].join(path)
     }
+}
 
-    fn too_large(&self) -> Error {
-        Error::new(
-            Code::PayloadTooLarge,
-            "payload-too-large",
-            format!("the body is longer than {} bytes", self.body_limit),
-        )
-    }
+fn too_large(limit: usize) -> Error {
+    Error::new(
+        Code::PayloadTooLarge,
+        "payload-too-large",
+        format!("the body is longer than {limit} bytes"),
+    )
 }
 
 fn peer(extensions: &http::Extensions) -> Option<IpAddr> {

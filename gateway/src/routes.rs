@@ -54,6 +54,8 @@ pub struct Route {
     pub path: &'static str,
     pub upstream: Upstream,
     pub access: Access,
+    /// The longest request body that is passed on, in bytes; None: as configured for all.
+    pub body_limit: Option<usize>,
 }
 
 const GET: Method = Method::GET;
@@ -73,8 +75,12 @@ const fn route(
         path,
         upstream,
         access,
+        body_limit: None,
     }
 }
+
+/// The longest file of products, in bytes; inventory-svc reads as much.
+const IMPORT_LIMIT: usize = 10 * 1024 * 1024;
 
 /// Every call that the gateway passes on.
 pub static ROUTES: &[Route] = {
@@ -94,6 +100,7 @@ pub static ROUTES: &[Route] = {
         route(&[PUT, DELETE], "/v1/roles/{name}", Identity, SignedIn),
         route(&[GET], "/v1/products", Inventory, Anyone),
         route(&[POST], "/v1/products", Inventory, SignedIn),
+        route(&[POST], "/v1/products/import", Inventory, SignedIn).with_body_of(IMPORT_LIMIT),
         route(&[GET], "/v1/products/{sku}", Inventory, Anyone),
         route(&[PATCH, DELETE], "/v1/products/{sku}", Inventory, SignedIn),
         route(&[GET], "/v1/products/{sku}/stock", Inventory, SignedIn),
@@ -153,6 +160,13 @@ pub static ROUTES: &[Route] = {
 };
 
 impl Route {
+    const fn with_body_of(self, bytes: usize) -> Self {
+        Self {
+            body_limit: Some(bytes),
+            ..self
+        }
+    }
+
     /// The methods as axum's router wants them; `GET` answers `HEAD`, too.
     pub(crate) fn filter(&self) -> Option<MethodFilter> {
         self.methods

@@ -4,15 +4,6 @@ use chassis::config::Secret;
 
 use crate::loyalty_config::LoyaltyConfig;
 
-/// How reservations are written.
-#[derive(clap::ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reservations {
-    /// Those that wait go together into one transaction.
-    Batched,
-    /// Each in a transaction of its own.
-    Plain,
-}
-
 /// Environment variables of inventory-svc.
 #[derive(clap::Parser, Clone, Debug)]
 pub struct Config {
@@ -68,14 +59,6 @@ pub struct Config {
         value_parser = clap::value_parser!(u64).range(1..)
     )]
     pub max_hold_ttl_seconds: u64,
-    /// How reservations are written: `batched` (many in one transaction) or `plain` (each in its own)
-    #[arg(
-        long,
-        env = "INVENTORY_RESERVATIONS",
-        value_name = "INVENTORY_RESERVATIONS",
-        default_value = "batched"
-    )]
-    pub reservations: Reservations,
     /// Where order-svc's gRPC interface is
     #[arg(
         long,

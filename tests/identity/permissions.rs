@@ -65,6 +65,7 @@ struct Row {
     path: &'static str,
     access: Access,
     status: u16,
+    /// A string is a file.
     body: Option<Value>,
 }
 
@@ -117,6 +118,7 @@ fn table() -> Vec<Row> {
         row("GET", "/v1/products/{sku}", Anyone, 200),
         row("POST", "/v1/products", Staff, 201)
             .with(json!({"sku": "NEW-{me}", "name": "New", "price": money})),
+        row("POST", "/v1/products/import", Staff, 200).with(json!("sku,name,price,currency,on_hand\nNEW,New,1,GBP,1\n")),
         row("PATCH", "/v1/products/{sku}", Staff, 200).with(json!({"name": "Heart"})),
         row("GET", "/v1/products/{sku}/stock", Staff, 200),
         row("POST", "/v1/products/{sku}/stock-movements", Staff, 201)
@@ -246,7 +248,10 @@ impl Stage {
         if let Some(body) = &row.body {
             let body: Value =
                 serde_json::from_str(&self.fill(&body.to_string(), who).await).expect("JSON");
-            request = request.json(&body);
+            request = match body {
+                Value::String(file) => request.header("content-type", "text/csv").body(file),
+                body => request.json(&body),
+            };
         }
         let answer = Client::send(request).await;
         if answer.status.is_client_error() {

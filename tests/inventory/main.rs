@@ -5,11 +5,14 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod catalogue;
 mod code_batches;
 mod contention;
 mod decisions;
 mod discount_codes;
 mod holds;
+mod import;
+mod low_stock;
 mod products;
 mod serving;
 mod stock;

@@ -51,3 +51,24 @@ pub async fn check_stock(shop: &Shop) {
     .unwrap();
     assert_eq!(broken, Vec::<String>::new());
 }
+
+/// Checks that the list of products shows what is sold, and that what runs low was said.
+pub async fn check_catalogue(shop: &Shop) {
+    let broken: Vec<String> = sqlx::query_scalar(
+        "with sold as (
+             select sku, name, category, price, currency, version, on_hand + backorder_limit > reserved as in_stock,
+                    created_at, updated_at
+               from products join stock using (sku) where active
+         ), listed as (select * from read_model.products), differing as (
+             (select * from sold except select * from listed) union all (select * from listed except select * from sold)
+         )
+         select sku from differing
+          union
+         select sku from stock
+          where low <> coalesce(greatest(on_hand + backorder_limit - reserved, 0) <= low_threshold, false)",
+    )
+    .fetch_all(shop.inventory())
+    .await
+    .unwrap();
+    assert_eq!(broken, Vec::<String>::new());
+}

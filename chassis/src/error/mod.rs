@@ -118,8 +118,17 @@ impl Error {
     /// Values that are not acceptable.
     #[must_use]
     pub fn invalid(fields: Vec<FieldError>) -> Self {
-        let names: Vec<&str> = fields.iter().map(|field| field.field.as_str()).collect();
-        let detail = format!("not acceptable: {}", names.join(", "));
+        /// More names than these make no sentence; `errors` has them all.
+        const NAMED: usize = 10;
+        let names: Vec<&str> = fields
+            .iter()
+            .take(NAMED)
+            .map(|field| field.field.as_str())
+            .collect();
+        let mut detail = format!("not acceptable: {}", names.join(", "));
+        if let Some(more @ 1..) = fields.len().checked_sub(NAMED) {
+            detail.push_str(&format!(", and {more} more"));
+        }
         Self::new(Code::Invalid, "validation", detail).with_fields(fields)
     }
 

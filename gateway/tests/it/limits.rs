@@ -39,6 +39,20 @@ async fn a_body_may_be_as_long_as_the_limit_and_no_longer() {
 }
 
 #[tokio::test]
+async fn a_file_of_products_may_be_longer_than_other_bodies() {
+    const LIMIT: usize = 10 * 1024 * 1024;
+    let system = System::start_with(|config| config.body_limit_bytes = 10_000).await;
+    let post = || system.signed_in(Method::POST, "/v1/products/import");
+
+    let answer = post().body(vec![b'x'; LIMIT]).send().await.unwrap();
+    assert_eq!(answer.json::<Value>().await.unwrap()["length"], LIMIT);
+    for body in [Body::from(vec![b'x'; LIMIT + 1]), chunked(LIMIT + 1)] {
+        let answer = post().body(body).send().await.unwrap();
+        assert_problem(answer, 413, "payload-too-large").await;
+    }
+}
+
+#[tokio::test]
 async fn a_service_that_does_not_answer_in_time_is_a_504_problem() {
     let system = System::start_with(|config| config.timeout_seconds = 1).await;
     let started = Instant::now();

@@ -7,7 +7,11 @@ use proto::incentive::v1 as pb;
 use proto::incentive::v1::incentive_service_server::{IncentiveService, IncentiveServiceServer};
 use tonic::{Request, Response, Status};
 
-use crate::application::{App, commands::ExpirePoints};
+use super::grpc::{basket, priced};
+use crate::{
+    application::{App, commands::ExpirePoints, queries::QuoteBasket},
+    domain::Quote,
+};
 
 pub(super) fn server(app: Arc<App>) -> IncentiveServiceServer<impl IncentiveService> {
     IncentiveServiceServer::new(Incentives { app })
@@ -21,9 +25,43 @@ struct Incentives {
 impl IncentiveService for Incentives {
     async fn quote(
         &self,
-        _: Request<pb::QuoteRequest>,
+        request: Request<pb::QuoteRequest>,
     ) -> Result<Response<pb::QuoteResponse>, Status> {
-        Err(Status::unimplemented("there are no quotes yet"))
+        let request = request.into_inner();
+        let basket = basket(&request.customer_id, request.lines, request.incentive)?;
+        let Quote {
+            currency,
+            lines,
+            code,
+            points,
+            point_value,
+            earns,
+        } = self
+            .app
+            .queries
+            .quote_basket
+            .handle(QuoteBasket { basket })
+            .await?;
+        let (discount_code, discount_code_refused) = match code {
+            None => (String::new(), None),
+            Some(Ok(code)) => (code.to_string(), None),
+            Some(Err(refused)) => (String::new(), Some(refusal(refused.kind(), &refused))),
+        };
+        let (points, points_refused) = match points {
+            None => (0, None),
+            Some(Ok(points)) => (points, None),
+            Some(Err(refused)) => (0, Some(refusal(refused.kind(), &refused))),
+        };
+        Ok(Response::new(pb::QuoteResponse {
+            currency: currency.code().to_owned(),
+            lines: lines.into_iter().map(priced).collect(),
+            points,
+            point_value,
+            discount_code,
+            discount_code_refused,
+            points_refused,
+            earns,
+        }))
     }
 
     async fn expire_points(
@@ -45,5 +83,12 @@ impl IncentiveService for Incentives {
             lots: expired.lots,
             points: expired.points,
         }))
+    }
+}
+
+fn refusal(kind: &str, detail: &impl ToString) -> pb::Refusal {
+    pb::Refusal {
+        kind: kind.to_owned(),
+        detail: detail.to_string(),
     }
 }

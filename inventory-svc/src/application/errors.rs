@@ -4,9 +4,12 @@ use chassis::{Code, Error, FieldError};
 use serde_json::json;
 
 use crate::domain::{
-    HoldError, InvalidAdjustment, InvalidMovement, InvalidProduct, InvalidTerms, NotEnoughPoints,
-    RefusedReservation, Shortage,
+    Fault, HoldError, InvalidAdjustment, InvalidMovement, InvalidProduct, InvalidTerms,
+    NotEnoughPoints, RefusedReservation, Shortage,
 };
+
+/// So many faults of a file are named; there is no use in reading more.
+const MAX_FAULTS: usize = 1_000;
 
 impl From<InvalidProduct> for Error {
     fn from(invalid: InvalidProduct) -> Self {
@@ -64,6 +67,29 @@ impl From<RefusedReservation> for Error {
                 Self::invalid_field("incentive.redeem_points", detail)
             }
         }
+    }
+}
+
+/// The error of a file of which these lines are at fault: `lines[7].price` is the price in line 7.
+pub(crate) fn faulty_file(mut faults: Vec<Fault>) -> Error {
+    faults.sort_by_key(|fault| fault.line);
+    let more = faults.len().saturating_sub(MAX_FAULTS);
+    faults.truncate(MAX_FAULTS);
+    let fields = faults
+        .into_iter()
+        .map(|fault| FieldError {
+            field: match fault.column {
+                Some(column) => format!("lines[{}].{}", fault.line, column.as_str()),
+                None => format!("lines[{}]", fault.line),
+            },
+            detail: fault.detail,
+        })
+        .collect();
+    let error = Error::invalid(fields);
+    if more > 0 {
+        error.with_extension("more_errors", json!(more))
+    } else {
+        error
     }
 }
 

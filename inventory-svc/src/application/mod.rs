@@ -1,28 +1,26 @@
 //! The use cases. [`App`] is their table of contents.
 
 pub mod commands;
-mod errors;
+pub(crate) mod errors;
 pub mod ports;
 pub mod queries;
 
 use std::{sync::Arc, time::Duration};
 
 use commands::{
-    BookMovementHandler, ChangeDiscountCodeHandler, ChangeProductHandler, ConfirmHandler,
-    CreateCodeBatchHandler, CreateDiscountCodeHandler, CreateProductHandler,
-    ExpireReservationsHandler, ReleaseHandler, RemoveDiscountCodeHandler, RemoveProductHandler,
-    ReserveHandler,
+    AdjustPointsHandler, BookMovementHandler, ChangeDiscountCodeHandler, ChangeProductHandler,
+    ConfirmHandler, CreateCodeBatchHandler, CreateDiscountCodeHandler, CreateProductHandler,
+    ExpirePointsHandler, ExpireReservationsHandler, ImportProductsHandler, ReleaseHandler,
+    RemoveDiscountCodeHandler, RemoveProductHandler, ReserveHandler,
 };
 use ports::{
     Catalogue, CatalogueViews, Decisions, DiscountCodeViews, DiscountCodes, Holds, LoyaltyBook,
     LoyaltyViews, Quotes, StockBook,
 };
 use queries::{
-    AdjustPointsHandler, BookMovementHandler, ChangeProductHandler, ConfirmHandler,
-    CreateProductHandler, ExpirePointsHandler, ExpireReservationsHandler, ExportCodeBatchHandler,
-    GetAvailabilityHandler, GetCodeBatchHandler, GetDiscountCodeHandler, GetLoyaltyHandler,
-    GetProductHandler, GetStockHandler, ListCodeBatchesHandler, ListDiscountCodesHandler,
-    ListProductsHandler, QuoteBasketHandler, ReleaseHandler, RemoveProductHandler, ReserveHandler,
+    ExportCodeBatchHandler, GetAvailabilityHandler, GetCodeBatchHandler, GetDiscountCodeHandler,
+    GetLoyaltyHandler, GetProductHandler, GetStockHandler, ListCodeBatchesHandler,
+    ListDiscountCodesHandler, ListProductsHandler, QuoteBasketHandler,
 };
 
 /// Everything that this service does.
@@ -35,6 +33,7 @@ pub struct Commands {
     pub create_product: CreateProductHandler,
     pub change_product: ChangeProductHandler,
     pub remove_product: RemoveProductHandler,
+    pub import_products: ImportProductsHandler,
     pub book_movement: BookMovementHandler,
     pub create_discount_code: CreateDiscountCodeHandler,
     pub change_discount_code: ChangeDiscountCodeHandler,
@@ -96,7 +95,8 @@ impl App {
             commands: Commands {
                 create_product: CreateProductHandler::new(catalogue.clone()),
                 change_product: ChangeProductHandler::new(catalogue.clone()),
-                remove_product: RemoveProductHandler::new(catalogue),
+                remove_product: RemoveProductHandler::new(catalogue.clone()),
+                import_products: ImportProductsHandler::new(catalogue),
                 book_movement: BookMovementHandler::new(stock),
                 create_discount_code: CreateDiscountCodeHandler::new(discount_codes.clone()),
                 change_discount_code: ChangeDiscountCodeHandler::new(discount_codes.clone()),

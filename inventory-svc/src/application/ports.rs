@@ -19,8 +19,8 @@ pub use discount_codes::{
 };
 
 use crate::domain::{
-    Adjustment, Basket, HoldKey, Levels, ManualMovement, Money, PricedLine, Product, ProductName,
-    Settlement, Shelf, Sku, Verdict,
+    Adjustment, Basket, Category, Fault, HoldKey, ImportRow, Levels, ManualMovement, Money, Pieces,
+    PricedLine, Product, ProductName, Settlement, Shelf, Sku, Verdict,
 };
 
 /// The products, to change them. Each change writes its event in the same transaction.
@@ -28,7 +28,8 @@ use crate::domain::{
 pub trait Catalogue: Send + Sync {
     /// Adds a product, or brings one back that was removed. `Conflict` if it is sold already.
     async fn create(&self, product: &Product, once: Option<&Once>) -> Result<Answer<ProductView>>;
-    /// `VersionMismatch` if `expected` is another version than the present one.
+    /// `VersionMismatch` if `expected` is another version than the present one; `Conflict` if orders hold more than the
+    /// new `backorder_limit` allows.
     async fn change(
         &self,
         sku: &Sku,
@@ -37,6 +38,32 @@ pub trait Catalogue: Send + Sync {
     ) -> Result<ProductView>;
     /// Takes a product out of the catalogue; no-op if it is out.
     async fn remove(&self, sku: &Sku) -> Result<()>;
+    /// Writes all of it or nothing. `Invalid` names each line that is at fault.
+    async fn import(&self, import: Import) -> Result<Answer<ImportReport>>;
+}
+
+/// A file of products.
+#[derive(Debug, Clone)]
+pub struct Import {
+    /// The lines that can be read, each SKU once.
+    pub rows: Vec<ImportRow>,
+    /// What is wrong with the others.
+    pub faults: Vec<Fault>,
+    pub actor: Uuid,
+    /// Find out everything, and write nothing.
+    pub dry_run: bool,
+    pub once: Option<Once>,
+}
+
+/// What an import did, or would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ImportReport {
+    pub dry_run: bool,
+    pub rows: u64,
+    pub created: u64,
+    pub changed: u64,
+    pub unchanged: u64,
+    pub movements: u64,
 }
 
 /// What is to change of a product.
@@ -44,6 +71,11 @@ pub trait Catalogue: Send + Sync {
 pub struct ProductChange {
     pub name: Option<ProductName>,
     pub price: Option<Money>,
+    /// `Some(None)` takes it away.
+    pub category: Option<Option<Category>>,
+    /// `Some(None)` takes it away.
+    pub low_threshold: Option<Option<Pieces>>,
+    pub backorder_limit: Option<Pieces>,
 }
 
 /// The stock, to book what people move.
@@ -122,14 +154,14 @@ pub trait Decisions: Send + Sync {
 #[async_trait]
 pub trait CatalogueViews: Send + Sync {
     async fn product(&self, sku: &Sku) -> Result<Option<ProductView>>;
-    /// By SKU, after `after`; `search` is part of the name, or the SKU's beginning.
+    /// By SKU, after `after`.
     async fn products(
         &self,
-        search: Option<&str>,
+        filter: &ProductFilter,
         after: Option<&str>,
         limit: i64,
     ) -> Result<Vec<ProductView>>;
-    async fn stock(&self, sku: &Sku) -> Result<Option<StockLevels>>;
+    async fn stock(&self, sku: &Sku) -> Result<Option<Levels>>;
     /// Newest first, before `before`.
     async fn movements(
         &self,
@@ -140,11 +172,24 @@ pub trait CatalogueViews: Send + Sync {
     async fn availability(&self, skus: &[String]) -> Result<Vec<ProductView>>;
 }
 
+/// Which products to list: those to which all of it applies.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProductFilter {
+    /// Part of the name, or the SKU's beginning, in any case.
+    pub text: Option<String>,
+    /// The SKU's beginning, in any case.
+    pub sku_prefix: Option<String>,
+    pub category: Option<Category>,
+    /// Whether there is any to sell.
+    pub in_stock: Option<bool>,
+}
+
 /// A product and what there is of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductView {
     pub sku: String,
     pub name: String,
+    pub category: Option<String>,
     /// Minor units.
     pub price: i64,
     /// ISO 4217.
@@ -153,6 +198,10 @@ pub struct ProductView {
     pub on_hand: i64,
     pub reserved: i64,
     pub available: i64,
+    pub low_threshold: Option<i64>,
+    // Answers that were kept before it was shown have none.
+    #[serde(default)]
+    pub backorder_limit: i64,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }

@@ -3,6 +3,7 @@
 mod adjustment;
 mod discount;
 mod hold;
+mod import;
 mod loyalty;
 mod order_points;
 mod product;
@@ -18,15 +19,16 @@ pub use discount::{
 pub use hold::{
     Changes, Hold, HoldError, HoldKey, HoldLine, HoldState, OrderTarget, Settlement, Stage, Verdict,
 };
+pub use import::{Column, Fault, ImportRow, Outcome, Planned, Standing};
 pub use loyalty::{
     Account, Booking, Entry, HeldPoints, Lot, LotChange, LotState, LotUse, Lots, LoyaltyPolicy,
     NotEnoughPoints, PointsEvent, PointsHold, Reason, ReturnedUse, Side,
 };
 pub use order_points::{OrderPoints, PointsStage, PointsTarget};
-pub use product::{InvalidProduct, Money, Product, ProductName, Sku};
+pub use product::{Category, InvalidProduct, Money, Product, ProductName, Sku};
 pub use reservation::{
     Basket, Incentive, PointsRefusal, PricedLine, Quantity, RefusedReservation, RequestLine,
     Shortage,
 };
 pub use shelf::{Grant, Offer, OfferedCode, Quote, Shelf};
-pub use stock::{InvalidMovement, Levels, ManualMovement, MovementKind};
+pub use stock::{Crossing, InvalidMovement, Levels, ManualMovement, MovementKind, Pieces};

@@ -2,7 +2,10 @@ use std::fmt;
 
 use iso_currency::Currency;
 
-/// The name by which a product is ordered: 1 to 64 letters, digits, `.`, `_`, `-`; case counts.
+use super::stock::Pieces;
+
+/// The name by which a product is ordered: 1 to 64 letters, digits, `.`, `_`, `-`; case counts. Not `import`: that is
+/// another address.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sku(String);
 
@@ -11,6 +14,7 @@ impl Sku {
     /// When the text is no SKU.
     pub fn parse(text: &str) -> Result<Self, InvalidProduct> {
         let valid = (1..=64).contains(&text.len())
+            && text != "import"
             && text
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
@@ -41,20 +45,39 @@ impl ProductName {
     /// # Errors
     /// When the text is no name.
     pub fn parse(text: &str) -> Result<Self, InvalidProduct> {
-        let text = text.trim();
-        let valid =
-            (1..=200).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-        if valid {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(InvalidProduct::Name)
-        }
+        one_line(text, 200).map(Self).ok_or(InvalidProduct::Name)
     }
 
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// What a product is one of: 1 to 100 characters, none of them a control character.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Category(String);
+
+impl Category {
+    /// # Errors
+    /// When the text is no category.
+    pub fn parse(text: &str) -> Result<Self, InvalidProduct> {
+        one_line(text, 100)
+            .map(Self)
+            .ok_or(InvalidProduct::Category)
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The text without blanks around it, if it is 1 to `most` characters and none of them a control character.
+fn one_line(text: &str, most: usize) -> Option<String> {
+    let text = text.trim();
+    let valid = (1..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    valid.then(|| text.to_owned())
 }
 
 /// An amount in minor units of a currency.
@@ -71,12 +94,25 @@ impl Money {
     /// # Errors
     /// When the amount is negative or absurd, or the currency is not of ISO 4217.
     pub fn price(amount: i64, currency: &str) -> Result<Self, InvalidProduct> {
-        let currency = Currency::from_code(currency).ok_or(InvalidProduct::Currency)?;
+        let currency = Self::currency(currency)?;
+        let amount = Self::amount(amount)?;
+        Ok(Self { amount, currency })
+    }
+
+    /// # Errors
+    /// When it is negative or absurd.
+    pub fn amount(amount: i64) -> Result<i64, InvalidProduct> {
         if (0..=Self::MAX).contains(&amount) {
-            Ok(Self { amount, currency })
+            Ok(amount)
         } else {
             Err(InvalidProduct::Price)
         }
+    }
+
+    /// # Errors
+    /// When it is not of ISO 4217.
+    pub fn currency(code: &str) -> Result<Currency, InvalidProduct> {
+        Currency::from_code(code).ok_or(InvalidProduct::Currency)
     }
 }
 
@@ -86,12 +122,17 @@ pub struct Product {
     pub sku: Sku,
     pub name: ProductName,
     pub price: Money,
+    pub category: Option<Category>,
+    /// At this many to sell, or fewer, it runs low.
+    pub low_threshold: Option<Pieces>,
+    /// How far beyond what is on hand may be sold.
+    pub backorder_limit: Pieces,
 }
 
 /// Which part of a product is not acceptable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidProduct {
-    #[error("1 to 64 letters, digits, `.`, `_` or `-`")]
+    #[error("1 to 64 letters, digits, `.`, `_` or `-`; not `import`")]
     Sku,
     #[error("1 to 200 characters, no control characters")]
     Name,
@@ -99,6 +140,12 @@ pub enum InvalidProduct {
     Price,
     #[error("a currency code of ISO 4217, for example GBP")]
     Currency,
+    #[error("1 to 100 characters, no control characters")]
+    Category,
+    #[error("from 0 to 1,000,000,000 pieces")]
+    LowThreshold,
+    #[error("from 0 to 1,000,000,000 pieces")]
+    BackorderLimit,
 }
 
 impl InvalidProduct {
@@ -110,6 +157,9 @@ impl InvalidProduct {
             Self::Name => "name",
             Self::Price => "price.amount",
             Self::Currency => "price.currency",
+            Self::Category => "category",
+            Self::LowThreshold => "low_threshold",
+            Self::BackorderLimit => "backorder_limit",
         }
     }
 }
@@ -125,8 +175,21 @@ mod tests {
             Sku::parse("15056bl").unwrap(),
             Sku::parse("15056BL").unwrap()
         );
-        for bad in ["", " ", "a b", "a/b", "é", &"x".repeat(65)] {
+        for bad in ["", " ", "a b", "a/b", "é", "import", &"x".repeat(65)] {
             assert_eq!(Sku::parse(bad), Err(InvalidProduct::Sku), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_category_is_one_line() {
+        assert_eq!(Category::parse(" Mugs ").unwrap().as_str(), "Mugs");
+        assert!(Category::parse(&"é".repeat(100)).is_ok());
+        for bad in ["", " ", "a\nb", "a\u{0}", &"x".repeat(101)] {
+            assert_eq!(
+                Category::parse(bad),
+                Err(InvalidProduct::Category),
+                "{bad:?}"
+            );
         }
     }
 

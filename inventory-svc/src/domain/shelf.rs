@@ -5,8 +5,8 @@ use iso_currency::Currency;
 use uuid::Uuid;
 
 use super::{
-    Account, Basket, BasketLine, Code, CodeRefusal, DiscountCode, Levels, LotUse, LoyaltyPolicy,
-    Money, PointsRefusal, PricedLine, RefusedReservation, Shortage, Sku, allot,
+    Account, Basket, BasketLine, Code, CodeRefusal, Crossing, DiscountCode, Levels, LotUse,
+    LoyaltyPolicy, Money, PointsRefusal, PricedLine, RefusedReservation, Shortage, Sku, allot,
 };
 
 /// A product as it can be had at the moment.
@@ -16,6 +16,9 @@ pub struct Offer {
     pub category: Option<String>,
     pub price: Money,
     pub active: bool,
+    /// As it was found.
+    pub found: Levels,
+    /// What the granted baskets leave of it.
     pub levels: Levels,
 }
 
@@ -58,6 +61,8 @@ pub struct Quote {
     pub code: Option<Result<Code, CodeRefusal>>,
     /// None when no points were asked for.
     pub points: Option<Result<i64, PointsRefusal>>,
+    /// Minor units that a point pays.
+    pub point_value: i64,
     /// Points that the order would earn.
     pub earns: i64,
 }
@@ -110,6 +115,19 @@ impl Shelf {
         })
     }
 
+    /// What the granted baskets made of the products, as far as something is to be noted.
+    #[must_use]
+    pub fn crossed(&self) -> Vec<(Sku, Levels, Crossing)> {
+        self.offers
+            .iter()
+            .map(|(sku, offer)| {
+                let crossing = Levels::crossed(&offer.found, &offer.levels);
+                (sku.clone(), offer.levels, crossing)
+            })
+            .filter(|(.., crossing)| !crossing.is_none())
+            .collect()
+    }
+
     /// Prices the basket and takes nothing. A code or points that cannot be used are left out, and the quote says why.
     ///
     /// # Errors
@@ -131,6 +149,7 @@ impl Shelf {
             lines,
             code,
             points,
+            point_value: self.policy.point_value,
             earns,
         })
     }

@@ -36,6 +36,10 @@ fn shelf(offers: BTreeMap<Sku, Offer>) -> Shelf {
 fn offers(of: &[(&str, i64, Currency)]) -> BTreeMap<Sku, Offer> {
     of.iter()
         .map(|(name, on_hand, currency)| {
+            let levels = Levels {
+                on_hand: *on_hand,
+                ..Levels::default()
+            };
             let offer = Offer {
                 name: (*name).to_owned(),
                 category: None,
@@ -44,11 +48,8 @@ fn offers(of: &[(&str, i64, Currency)]) -> BTreeMap<Sku, Offer> {
                     currency: *currency,
                 },
                 active: true,
-                levels: Levels {
-                    on_hand: *on_hand,
-                    reserved: 0,
-                    backorder_limit: 0,
-                },
+                found: levels,
+                levels,
             };
             (sku(name), offer)
         })

@@ -1,10 +1,33 @@
+/// A number of pieces that somebody sets: 0 to 1,000,000,000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Pieces(i64);
+
+impl Pieces {
+    const MAX: i64 = 1_000_000_000;
+
+    /// None if there cannot be so many.
+    #[must_use]
+    pub fn parse(number: i64) -> Option<Self> {
+        (0..=Self::MAX).contains(&number).then_some(Self(number))
+    }
+
+    #[must_use]
+    pub fn get(self) -> i64 {
+        self.0
+    }
+}
+
 /// What there is of one SKU, in pieces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Levels {
     pub on_hand: i64,
     pub reserved: i64,
     /// How far beyond what is on hand may be sold.
     pub backorder_limit: i64,
+    /// At this many to sell, or fewer, it runs low; None: nobody wants to know.
+    pub low_threshold: Option<i64>,
+    /// Whether it was said that it runs low.
+    pub low: bool,
 }
 
 impl Levels {
@@ -12,6 +35,45 @@ impl Levels {
     #[must_use]
     pub fn available(&self) -> i64 {
         (self.on_hand + self.backorder_limit - self.reserved).max(0)
+    }
+
+    /// Whether orders hold more than may be sold.
+    #[must_use]
+    pub fn is_oversold(&self) -> bool {
+        self.reserved > self.on_hand + self.backorder_limit
+    }
+
+    fn is_low(&self) -> bool {
+        self.low_threshold
+            .is_some_and(|threshold| self.available() <= threshold)
+    }
+
+    /// What a change of these levels crossed. What was said is told by `before`; `low` of `after` is not looked at.
+    #[must_use]
+    pub fn crossed(before: &Self, after: &Self) -> Crossing {
+        let (had, has) = (before.available() > 0, after.available() > 0);
+        let low = after.is_low();
+        Crossing {
+            low: (low != before.low).then_some(low),
+            in_stock: (had != has).then_some(has),
+        }
+    }
+}
+
+/// What a change of the levels crossed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Crossing {
+    /// The new value of `low`, if it changes; true is to be said, once.
+    pub low: Option<bool>,
+    /// Whether there is any to sell, if that changes.
+    pub in_stock: Option<bool>,
+}
+
+impl Crossing {
+    /// Whether nothing was crossed.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
     }
 }
 
@@ -141,10 +203,67 @@ mod tests {
             on_hand,
             reserved,
             backorder_limit,
+            ..Levels::default()
         };
         assert_eq!(levels(10, 4, 0).available(), 6);
         assert_eq!(levels(0, 0, 5).available(), 5);
         assert_eq!(levels(0, 3, 0).available(), 0);
+    }
+
+    #[test]
+    fn low_is_said_once_until_there_is_more_again() {
+        let levels = |on_hand, low| Levels {
+            on_hand,
+            reserved: 2,
+            backorder_limit: 1,
+            low_threshold: Some(5),
+            low,
+        };
+        let low = |before, after| Levels::crossed(&before, &after).low;
+        // 6 can be sold, then 5, then 4.
+        assert_eq!(low(levels(8, false), levels(7, false)), None);
+        assert_eq!(low(levels(7, false), levels(6, false)), Some(true));
+        assert_eq!(low(levels(6, true), levels(5, true)), None);
+        assert_eq!(low(levels(5, true), levels(6, true)), None);
+        assert_eq!(low(levels(6, true), levels(7, true)), Some(false));
+        assert_eq!(low(levels(7, false), levels(0, false)), Some(true));
+    }
+
+    #[test]
+    fn a_threshold_that_comes_or_goes_is_looked_at_too() {
+        let levels = |low_threshold, low| Levels {
+            on_hand: 3,
+            low_threshold,
+            low,
+            ..Levels::default()
+        };
+        let low = |before, after| Levels::crossed(&before, &after).low;
+        assert_eq!(low(levels(None, false), levels(Some(2), false)), None);
+        assert_eq!(low(levels(None, false), levels(Some(3), false)), Some(true));
+        assert_eq!(low(levels(Some(3), true), levels(Some(9), true)), None);
+        assert_eq!(
+            low(levels(Some(3), true), levels(Some(2), true)),
+            Some(false)
+        );
+        assert_eq!(low(levels(Some(3), true), levels(None, true)), Some(false));
+        assert_eq!(low(levels(None, false), levels(None, false)), None);
+    }
+
+    #[test]
+    fn the_last_piece_and_the_first_one_are_noticed() {
+        let levels = |on_hand, reserved, backorder_limit| Levels {
+            on_hand,
+            reserved,
+            backorder_limit,
+            ..Levels::default()
+        };
+        let in_stock = |before, after| Levels::crossed(&before, &after).in_stock;
+        assert_eq!(in_stock(levels(2, 1, 0), levels(2, 2, 0)), Some(false));
+        assert_eq!(in_stock(levels(0, 0, 0), levels(0, 0, 1)), Some(true));
+        assert_eq!(in_stock(levels(2, 0, 0), levels(2, 1, 0)), None);
+        assert_eq!(in_stock(levels(0, 0, 0), levels(1, 1, 0)), None);
+        assert!(Levels::crossed(&levels(2, 0, 0), &levels(2, 1, 0)).is_none());
+        assert!(!Levels::crossed(&levels(2, 0, 0), &levels(0, 0, 0)).is_none());
     }
 
     #[test]

@@ -2,19 +2,23 @@
 
 mod code_batches;
 mod discount_codes;
+mod import;
 mod loyalty;
 mod products;
 mod stock;
 
 use std::sync::Arc;
 
-use axum::extract::FromRef;
+use axum::extract::{DefaultBodyLimit, FromRef};
 use chassis::{
     auth::{Auth, Permission},
     http::BearerToken,
 };
 use utoipa::OpenApi;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::{
+    router::{OpenApiRouter, UtoipaMethodRouterExt as _},
+    routes,
+};
 
 use crate::application::App;
 
@@ -62,6 +66,7 @@ fn routes() -> OpenApiRouter<Context> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(products::list, products::create))
         .routes(routes!(products::get, products::change, products::remove))
+        .routes(routes!(import::import).layer(DefaultBodyLimit::max(import::MAX_BYTES)))
         .routes(routes!(stock::get))
         .routes(routes!(stock::book))
         .routes(routes!(discount_codes::list, discount_codes::create))

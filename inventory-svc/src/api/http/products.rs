@@ -9,7 +9,7 @@ use chassis::{
 };
 use chrono::{DateTime, Utc};
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::CatalogueManage;
@@ -17,10 +17,10 @@ use crate::{
     application::{
         App,
         commands::{ChangeProduct, CreateProduct, RemoveProduct},
-        ports::{ProductChange, ProductView},
+        ports::{ProductChange, ProductFilter, ProductView},
         queries::{GetProduct, ListProducts},
     },
-    domain::{Money, Product, ProductName, Sku},
+    domain::{Category, InvalidProduct, Money, Pieces, Product, ProductName, Sku},
 };
 
 /// An amount in minor units of a currency.
@@ -43,9 +43,15 @@ pub(super) struct ProductBody {
     sku: String,
     #[schema(example = "WHITE HANGING HEART T-LIGHT HOLDER")]
     name: String,
+    #[schema(example = "Candles")]
+    category: Option<String>,
     price: MoneyBody,
     /// Pieces that can be sold now.
     available: i64,
+    /// At this many to sell, or fewer, it runs low; null: nobody wants to know.
+    low_threshold: Option<i64>,
+    /// How many may be sold beyond what is on hand.
+    backorder_limit: i64,
     version: i64,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -56,11 +62,14 @@ impl From<ProductView> for ProductBody {
         Self {
             sku: view.sku,
             name: view.name,
+            category: view.category,
             price: MoneyBody {
                 amount: view.price,
                 currency: view.currency,
             },
             available: view.available,
+            low_threshold: view.low_threshold,
+            backorder_limit: view.backorder_limit,
             version: view.version,
             created_at: view.created_at,
             updated_at: view.updated_at,
@@ -78,20 +87,85 @@ pub(super) struct NewProduct {
     #[schema(example = "WHITE HANGING HEART T-LIGHT HOLDER")]
     name: String,
     price: MoneyBody,
+    /// 1 to 100 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Candles")]
+    category: Option<String>,
+    /// At this many to sell, or fewer, `inventory.stock_low` is said, once until there are more again. Pieces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 1_000_000_000)]
+    low_threshold: Option<i64>,
+    /// How many pieces may be sold beyond what is on hand; without it none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 1_000_000_000)]
+    backorder_limit: Option<i64>,
 }
 
+/// What is to change; a field that is not there stays as it is.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ProductPatch {
+    /// 1 to 200 characters.
     name: Option<String>,
     price: Option<MoneyBody>,
+    /// 1 to 100 characters; null takes it away.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    category: Option<Option<String>>,
+    /// Pieces; null takes it away.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000_000)]
+    low_threshold: Option<Option<i64>>,
+    /// Pieces. Not so few that orders hold more already.
+    #[schema(minimum = 0, maximum = 1_000_000_000)]
+    backorder_limit: Option<i64>,
+}
+
+/// A field that is there, if only to say null.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    field: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(field).map(Some)
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Search {
-    /// Part of the name, or the SKU's beginning.
+    /// Part of the name, or the SKU's beginning, in any case.
     q: Option<String>,
+    /// The SKU's beginning, in any case.
+    sku: Option<String>,
+    /// The whole category; case counts.
+    category: Option<String>,
+    /// Whether there is any to sell.
+    in_stock: Option<bool>,
+}
+
+impl Search {
+    /// A parameter that is empty asks for nothing.
+    fn filter(self) -> Result<ProductFilter> {
+        let given = |text: Option<String>| {
+            text.map(|text| text.trim().to_owned())
+                .filter(|text| !text.is_empty())
+        };
+        Ok(ProductFilter {
+            text: given(self.q),
+            sku_prefix: given(self.sku),
+            category: given(self.category)
+                .as_deref()
+                .map(Category::parse)
+                .transpose()?,
+            in_stock: self.in_stock,
+        })
+    }
+}
+
+fn low_threshold(number: i64) -> Result<Pieces, InvalidProduct> {
+    Pieces::parse(number).ok_or(InvalidProduct::LowThreshold)
+}
+
+fn backorder_limit(number: i64) -> Result<Pieces, InvalidProduct> {
+    Pieces::parse(number).ok_or(InvalidProduct::BackorderLimit)
 }
 
 /// A SKU in a path; one that cannot be a SKU names no product.
@@ -101,7 +175,7 @@ pub(super) fn sku(text: &str) -> Result<Sku> {
 
 /// List products
 ///
-/// By SKU.
+/// By SKU; those to which everything that is asked applies.
 #[utoipa::path(get, path = "/v1/products", tag = "products", params(Search, Page),
     responses((status = 200, description = "A page of products", body = List<ProductBody>), (status = 422, description = "A field is not acceptable", body = Problem)))]
 pub(super) async fn list(
@@ -113,7 +187,7 @@ pub(super) async fn list(
         .queries
         .list_products
         .handle(ListProducts {
-            search: search.q,
+            filter: search.filter()?,
             page,
         })
         .await?;
@@ -137,11 +211,11 @@ pub(super) async fn get(
 
 /// Add a product
 ///
-/// A product that was removed comes back with the new name and price. Needs `catalogue:manage`.
+/// A product that was removed comes back as this says, with the stock that there is of it. Needs `catalogue:manage`.
 #[utoipa::path(post, path = "/v1/products", tag = "products", request_body = NewProduct, security(("bearer" = [])),
     params(("Idempotency-Key" = Option<String>, Header)),
     responses((status = 201, description = "Added", body = ProductBody), NotPermitted<CatalogueManage>,
-        (status = 409, body = Problem, description = "The SKU is taken"), (status = 422, description = "A field is not acceptable", body = Problem)))]
+        (status = 409, body = Problem, description = "The SKU is taken; or, of a product that comes back, orders hold more than `backorder_limit` allows"), (status = 422, description = "A field is not acceptable", body = Problem)))]
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     Permitted { caller, .. }: Permitted<CatalogueManage>,
@@ -155,6 +229,9 @@ pub(super) async fn create(
         sku: Sku::parse(&body.sku)?,
         name: ProductName::parse(&body.name)?,
         price: Money::price(body.price.amount, &body.price.currency)?,
+        category: body.category.as_deref().map(Category::parse).transpose()?,
+        low_threshold: body.low_threshold.map(low_threshold).transpose()?,
+        backorder_limit: backorder_limit(body.backorder_limit.unwrap_or(0))?,
     };
     let answer = app
         .commands
@@ -173,13 +250,14 @@ pub(super) async fn create(
     }))
 }
 
-/// Change a product's name or price
+/// Change a product
 ///
-/// Orders keep the price at which they were placed. Needs `catalogue:manage`.
+/// Fields that are not there stay as they are. Orders keep the price at which they were placed. Needs `catalogue:manage`.
 #[utoipa::path(patch, path = "/v1/products/{sku}", tag = "products", request_body = ProductPatch,
     security(("bearer" = [])), params(("sku" = String, Path), ("If-Match" = Option<String>, Header)),
     responses((status = 200, description = "The product", body = ProductBody), NotPermitted<CatalogueManage>,
-        (status = 404, description = "No product has this SKU", body = Problem), (status = 412, description = "The product has changed since", body = Problem), (status = 422, description = "A field is not acceptable", body = Problem)))]
+        (status = 404, description = "No product has this SKU", body = Problem), (status = 409, description = "Orders hold more than the new `backorder_limit` allows", body = Problem),
+        (status = 412, description = "The product has changed since", body = Problem), (status = 422, description = "A field is not acceptable", body = Problem)))]
 pub(super) async fn change(
     State(app): State<Arc<App>>,
     _: Permitted<CatalogueManage>,
@@ -193,6 +271,15 @@ pub(super) async fn change(
             .price
             .map(|price| Money::price(price.amount, &price.currency))
             .transpose()?,
+        category: body
+            .category
+            .map(|text| text.as_deref().map(Category::parse).transpose())
+            .transpose()?,
+        low_threshold: body
+            .low_threshold
+            .map(|number| number.map(low_threshold).transpose())
+            .transpose()?,
+        backorder_limit: body.backorder_limit.map(backorder_limit).transpose()?,
     };
     let expected_version = expected.map(|IfMatch(version)| version);
     let command = ChangeProduct {

@@ -55,6 +55,10 @@ impl From<StockLevels> for Levels {
 pub(super) struct StockBody {
     #[serde(flatten)]
     levels: Levels,
+    /// At this many to sell, or fewer, `inventory.stock_low` is said; null: never.
+    low_threshold: Option<i64>,
+    /// How many may be sold beyond what is on hand.
+    backorder_limit: i64,
     /// Newest first.
     movements: List<Movement>,
 }
@@ -133,7 +137,9 @@ pub(super) async fn get(
         })
         .await?;
     Ok(Json(StockBody {
-        levels: report.levels.into(),
+        low_threshold: report.levels.low_threshold,
+        backorder_limit: report.levels.backorder_limit,
+        levels: StockLevels::from(report.levels).into(),
         movements: report.movements.map(Movement::from),
     }))
 }

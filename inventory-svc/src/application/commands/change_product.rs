@@ -7,7 +7,7 @@ use crate::{
     domain::Sku,
 };
 
-/// Renames or reprices a product. Orders keep the price at which they were placed.
+/// Changes what a product is called, costs, belongs to, or how it is sold. Orders keep the price at which they were placed.
 pub struct ChangeProduct {
     pub sku: Sku,
     pub change: ProductChange,
@@ -25,7 +25,7 @@ impl ChangeProductHandler {
     }
 
     /// # Errors
-    /// `not-found`, `version-mismatch`.
+    /// `not-found`, `version-mismatch`; `stock-is-reserved` when orders hold more than the new `backorder_limit` allows.
     #[tracing::instrument(name = "change_product", skip_all, fields(product.sku = %command.sku))]
     pub async fn handle(&self, command: ChangeProduct) -> Result<ProductView> {
         self.catalogue

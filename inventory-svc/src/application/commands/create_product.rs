@@ -26,7 +26,8 @@ impl CreateProductHandler {
     }
 
     /// # Errors
-    /// `product-exists`, `idempotency-key-reused`.
+    /// `product-exists`, `idempotency-key-reused`; `stock-is-reserved` when a product comes back of which orders hold more
+    /// than its `backorder_limit` allows.
     #[tracing::instrument(name = "create_product", skip_all, fields(product.sku = %command.product.sku))]
     pub async fn handle(&self, command: CreateProduct) -> Result<Answer<ProductView>> {
         self.catalogue

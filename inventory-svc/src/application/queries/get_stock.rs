@@ -6,8 +6,8 @@ use chassis::{
 };
 
 use crate::{
-    application::ports::{CatalogueViews, MovementView, StockLevels},
-    domain::Sku,
+    application::ports::{CatalogueViews, MovementView},
+    domain::{Levels, Sku},
 };
 
 /// The levels of one SKU and how they came about.
@@ -17,7 +17,7 @@ pub struct GetStock {
 }
 
 pub struct StockReport {
-    pub levels: StockLevels,
+    pub levels: Levels,
     /// Newest first.
     pub movements: List<MovementView>,
 }

@@ -5,12 +5,11 @@ use chassis::{
     http::{List, Page},
 };
 
-use crate::application::ports::{CatalogueViews, ProductView};
+use crate::application::ports::{CatalogueViews, ProductFilter, ProductView};
 
 /// The catalogue by SKU.
 pub struct ListProducts {
-    /// Part of the name, or the SKU's beginning.
-    pub search: Option<String>,
+    pub filter: ProductFilter,
     pub page: Page,
 }
 
@@ -28,14 +27,9 @@ impl ListProductsHandler {
     pub async fn handle(&self, query: ListProducts) -> Result<List<ProductView>> {
         let limit = query.page.limit()?;
         let after: Option<String> = query.page.after()?;
-        let search = query
-            .search
-            .as_deref()
-            .map(str::trim)
-            .filter(|text| !text.is_empty());
         let products = self
             .views
-            .products(search, after.as_deref(), limit + 1)
+            .products(&query.filter, after.as_deref(), limit + 1)
             .await?;
         List::page(products, limit, |product| product.sku.clone())
     }

@@ -17,12 +17,13 @@ use self::events::EventsOf;
 use super::{
     code_uses::return_codes,
     loyalty::{follow_points, lock_customers, settle_points},
+    stock_watch::note_crossings,
 };
 use crate::{
     application::ports::{Holds, Overdue, TakenHold, Taking},
     domain::{
-        Changes, Hold, HoldKey, HoldLine, HoldState, LoyaltyPolicy, OrderTarget, PointsStage,
-        PointsTarget, Settlement, Sku, Stage,
+        Changes, Hold, HoldKey, HoldLine, HoldState, Levels, LoyaltyPolicy, OrderTarget,
+        PointsStage, PointsTarget, Settlement, Sku, Stage,
     },
 };
 
@@ -284,12 +285,32 @@ async fn write_moves(tx: &mut PgConnection, changes: &Changes) -> Result<()> {
     }
     let moves = &changes.moves;
     let skus: Vec<String> = moves.iter().map(|change| change.sku.to_string()).collect();
-    sqlx::query!(
-        "select sku from stock where sku = any($1) order by sku for no key update",
+    let before = sqlx::query!(
+        "select sku, on_hand, reserved, backorder_limit, low_threshold, low
+           from stock where sku = any($1) order by sku for no key update",
         &skus
     )
     .fetch_all(&mut *tx)
     .await?;
+    let crossed = before
+        .into_iter()
+        .map(|row| {
+            let sku = parse_sku(&row.sku)?;
+            let before = Levels {
+                on_hand: row.on_hand,
+                reserved: row.reserved,
+                backorder_limit: row.backorder_limit,
+                low_threshold: row.low_threshold,
+                low: row.low,
+            };
+            let mut after = before;
+            for change in moves.iter().filter(|change| change.sku == sku) {
+                after.on_hand += change.on_hand_delta();
+                after.reserved += change.reserved_delta();
+            }
+            Ok((sku, after, Levels::crossed(&before, &after)))
+        })
+        .collect::<Result<Vec<_>>>()?;
     let orders: Vec<Uuid> = moves.iter().map(|change| change.key.order_id).collect();
     let hold_nos: Vec<i32> = moves.iter().map(|change| change.key.hold_no).collect();
     let kinds: Vec<String> = moves
@@ -328,9 +349,9 @@ async fn write_moves(tx: &mut PgConnection, changes: &Changes) -> Result<()> {
         &on_hand,
         &reserved,
     )
-    .execute(tx)
+    .execute(&mut *tx)
     .await?;
-    Ok(())
+    note_crossings(tx, &crossed).await
 }
 
 fn parse_sku(text: &str) -> Result<Sku> {

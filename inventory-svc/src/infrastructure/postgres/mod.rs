@@ -11,6 +11,7 @@ mod loyalty_views;
 mod quotes;
 mod shelf;
 mod stock_book;
+mod stock_watch;
 mod views;
 
 pub use catalogue::PgCatalogue;

@@ -22,7 +22,8 @@ pub(super) async fn lock_shelf<'a>(
 ) -> Result<Shelf> {
     let rows = sqlx::query_as!(
         OfferRow,
-        "select s.sku, p.name, p.category, p.price, p.currency, p.active, s.on_hand, s.reserved, s.backorder_limit
+        "select s.sku, p.name, p.category, p.price, p.currency, p.active, s.on_hand, s.reserved, s.backorder_limit,
+                s.low_threshold, s.low
            from stock s join products p on p.sku = s.sku
           where s.sku = any($1)
           order by s.sku
@@ -49,7 +50,8 @@ pub(super) async fn look_at_shelf(
     let baskets = std::iter::once(basket);
     let rows = sqlx::query_as!(
         OfferRow,
-        "select s.sku, p.name, p.category, p.price, p.currency, p.active, s.on_hand, s.reserved, s.backorder_limit
+        "select s.sku, p.name, p.category, p.price, p.currency, p.active, s.on_hand, s.reserved, s.backorder_limit,
+                s.low_threshold, s.low
            from stock s join products p on p.sku = s.sku
           where s.sku = any($1)",
         &skus(baskets.clone()),
@@ -75,21 +77,27 @@ struct OfferRow {
     on_hand: i64,
     reserved: i64,
     backorder_limit: i64,
+    low_threshold: Option<i64>,
+    low: bool,
 }
 
 fn offers(rows: Vec<OfferRow>) -> Result<BTreeMap<Sku, Offer>> {
     rows.into_iter()
         .map(|row| {
+            let levels = Levels {
+                on_hand: row.on_hand,
+                reserved: row.reserved,
+                backorder_limit: row.backorder_limit,
+                low_threshold: row.low_threshold,
+                low: row.low,
+            };
             let offer = Offer {
                 name: row.name,
                 category: row.category,
                 price: Money::price(row.price, &row.currency).map_err(Error::internal)?,
                 active: row.active,
-                levels: Levels {
-                    on_hand: row.on_hand,
-                    reserved: row.reserved,
-                    backorder_limit: row.backorder_limit,
-                },
+                found: levels,
+                levels,
             };
             Ok((Sku::parse(&row.sku).map_err(Error::internal)?, offer))
         })

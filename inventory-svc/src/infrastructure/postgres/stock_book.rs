@@ -7,6 +7,7 @@ use chassis::{
 use sqlx::PgPool;
 use uuid::Uuid;
 
+use super::stock_watch::note_crossings;
 use crate::{
     application::ports::{StockBook, StockLevels},
     domain::{Levels, ManualMovement, Sku},
@@ -38,11 +39,11 @@ impl StockBook for PgStockBook {
         {
             return Ok(Answer::again(answer));
         }
-        let levels = sqlx::query_as!(
+        let after = sqlx::query_as!(
             Levels,
             "update stock set on_hand = on_hand + $2
               where sku = $1 and exists (select from products where sku = $1 and active)
-             returning on_hand, reserved, backorder_limit",
+             returning on_hand, reserved, backorder_limit, low_threshold, low",
             sku.as_str(),
             movement.quantity(),
         )
@@ -61,7 +62,13 @@ impl StockBook for PgStockBook {
         )
         .execute(&mut *tx)
         .await?;
-        let levels = StockLevels::from(levels);
+        let before = Levels {
+            on_hand: after.on_hand - movement.quantity(),
+            ..after
+        };
+        let crossing = Levels::crossed(&before, &after);
+        note_crossings(&mut tx, &[(sku.clone(), after, crossing)]).await?;
+        let levels = StockLevels::from(after);
         if let Some(once) = once {
             once.keep(&mut tx, &levels).await?;
         }

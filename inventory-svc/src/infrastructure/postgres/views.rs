@@ -3,7 +3,7 @@ use chassis::Result;
 use sqlx::PgPool;
 
 use crate::{
-    application::ports::{CatalogueViews, MovementView, ProductView, StockLevels},
+    application::ports::{CatalogueViews, MovementView, ProductFilter, ProductView},
     domain::{Levels, Sku},
 };
 
@@ -27,26 +27,30 @@ impl CatalogueViews for PgCatalogueViews {
 
     async fn products(
         &self,
-        search: Option<&str>,
+        filter: &ProductFilter,
         after: Option<&str>,
         limit: i64,
     ) -> Result<Vec<ProductView>> {
-        // `%` and `_` of the search are letters, not wildcards.
-        let pattern = search.map(|text| {
-            text.replace('\\', "\\\\")
-                .replace('%', "\\%")
-                .replace('_', "\\_")
-        });
+        // PostgreSQL plans this for each call's filters: a plan for all of them it would find too dear. So an index of
+        // trigrams serves a rare text, that of the order a frequent one.
         let products = sqlx::query_as!(
             ProductView,
-            r#"select sku, name, price, currency, version, on_hand, reserved,
+            r#"select sku, name, category, price, currency, version, on_hand, reserved, low_threshold, backorder_limit,
                       greatest(on_hand + backorder_limit - reserved, 0) as "available!", created_at, updated_at
-                 from products join stock using (sku)
-                where active and ($1::text is null or sku > $1)
-                  and ($2::text is null or name ilike '%' || $2 || '%' or sku ilike $2 || '%')
-                order by sku limit $3"#,
+                 from (select * from read_model.products
+                        where ($1::text is null or sku > $1)
+                          and ($2::text is null or name ilike '%' || $2 || '%' or upper(sku) like upper($2) || '%')
+                          and ($3::text is null or upper(sku) like upper($3) || '%')
+                          and ($4::text is null or category = $4)
+                          and ($5::bool is null or in_stock = $5)
+                        order by sku limit $6) as listed
+                 join stock using (sku)
+                order by sku"#,
             after,
-            pattern,
+            filter.text.as_deref().map(letters),
+            filter.sku_prefix.as_deref().map(letters),
+            filter.category.as_ref().map(|category| category.as_str()),
+            filter.in_stock,
             limit,
         )
         .fetch_all(&self.pool)
@@ -54,15 +58,15 @@ impl CatalogueViews for PgCatalogueViews {
         Ok(products)
     }
 
-    async fn stock(&self, sku: &Sku) -> Result<Option<StockLevels>> {
+    async fn stock(&self, sku: &Sku) -> Result<Option<Levels>> {
         let levels = sqlx::query_as!(
             Levels,
-            "select on_hand, reserved, backorder_limit from stock where sku = $1",
+            "select on_hand, reserved, backorder_limit, low_threshold, low from stock where sku = $1",
             sku.as_str()
         )
         .fetch_optional(&self.pool)
         .await?;
-        Ok(levels.map(StockLevels::from))
+        Ok(levels)
     }
 
     async fn movements(
@@ -89,7 +93,7 @@ impl CatalogueViews for PgCatalogueViews {
     async fn availability(&self, skus: &[String]) -> Result<Vec<ProductView>> {
         let products = sqlx::query_as!(
             ProductView,
-            r#"select sku, name, price, currency, version, on_hand, reserved,
+            r#"select sku, name, category, price, currency, version, on_hand, reserved, low_threshold, backorder_limit,
                       greatest(on_hand + backorder_limit - reserved, 0) as "available!", created_at, updated_at
                  from products join stock using (sku)
                 where active and sku = any($1)
@@ -100,4 +104,11 @@ impl CatalogueViews for PgCatalogueViews {
         .await?;
         Ok(products)
     }
+}
+
+/// A text as a pattern: `%` and `_` in it are letters, not wildcards.
+fn letters(text: &str) -> String {
+    text.replace('\\', "\\\\")
+        .replace('%', "\\%")
+        .replace('_', "\\_")
 }

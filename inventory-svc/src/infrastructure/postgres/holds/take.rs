@@ -22,6 +22,7 @@ use crate::{
         code_uses::{CodeUse, use_codes},
         loyalty::hold_points,
         shelf::lock_shelf,
+        stock_watch::note_crossings,
     },
 };
 
@@ -152,6 +153,7 @@ async fn try_take(
     granted.sort_unstable_by_key(|granted| granted.taking.key);
     write(&mut tx, &granted).await.map_err(overtaken)?;
     write_incentives(&mut tx, &mut granted).await?;
+    note_crossings(&mut tx, &shelf.crossed()).await?;
     announce(&mut tx, &granted).await?;
     fail::fail_point!("reserve-before-commit", |_| Err(Failure::Other(
         Error::unavailable(anyhow::anyhow!("failpoint"))
