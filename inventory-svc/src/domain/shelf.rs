@@ -38,7 +38,7 @@ pub struct Shelf {
     /// By customer; who is missing has no points.
     pub accounts: BTreeMap<Uuid, Account>,
     pub policy: LoyaltyPolicy,
-    pub now: DateTime<Utc>,
+    pub at: DateTime<Utc>,
 }
 
 /// What a basket gets.
@@ -210,7 +210,7 @@ impl Shelf {
             })
             .collect();
         let uses = uses.get(&basket.customer_id).copied().unwrap_or_default();
-        let allotted = code.assess(&priced, currency, self.policy.currency, uses, self.now);
+        let allotted = code.assess(&priced, currency, self.policy.currency, uses, self.at);
         Some(allotted.map(|allotted| {
             for (line, discount) in lines.iter_mut().zip(allotted) {
                 line.discount = discount;

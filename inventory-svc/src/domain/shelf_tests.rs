@@ -29,7 +29,7 @@ fn shelf(offers: BTreeMap<Sku, Offer>) -> Shelf {
             point_value: 1,
             life: std::time::Duration::from_secs(3_600),
         },
-        now: DateTime::UNIX_EPOCH,
+        at: DateTime::UNIX_EPOCH,
     }
 }
 

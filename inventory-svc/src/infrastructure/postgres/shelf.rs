@@ -37,7 +37,7 @@ pub(super) async fn lock_shelf<'a>(
         codes: lock_codes(tx, &codes(baskets.clone())).await?,
         accounts: lock_accounts(tx, &spenders(baskets)).await?,
         policy: *policy,
-        now: Utc::now(),
+        at: Utc::now(),
     })
 }
 
@@ -63,7 +63,7 @@ pub(super) async fn look_at_shelf(
         codes: find_codes(tx, &codes(baskets.clone())).await?,
         accounts: find_accounts(tx, &spenders(baskets)).await?,
         policy: *policy,
-        now: Utc::now(),
+        at: Utc::now(),
     })
 }
 

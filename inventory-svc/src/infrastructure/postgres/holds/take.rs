@@ -445,3 +445,7 @@ async fn announce(tx: &mut PgConnection, granted: &[Granted<'_>]) -> Result<()> 
 fn columns(keys: impl Iterator<Item = HoldKey>) -> (Vec<Uuid>, Vec<i32>) {
     keys.map(|key| (key.order_id, key.hold_no)).unzip()
 }
+
+#[cfg(test)]
+#[path = "take_tests.rs"]
+mod tests;

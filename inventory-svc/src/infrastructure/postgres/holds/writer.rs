@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Requests that may wait. More than are served in a second are better told so at once.
-const QUEUE: usize = 4_096;
+pub(super) const QUEUE: usize = 4_096;
 /// Requests in one transaction: beyond this the gain is small, and the first waits for the last.
 const BATCH: usize = 256;
 
@@ -61,6 +61,12 @@ impl BatchedHolds {
             queue: receiver,
         };
         (batched, writer)
+    }
+
+    /// Requests that wait now.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
     }
 }
 
