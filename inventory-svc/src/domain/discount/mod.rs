@@ -92,7 +92,7 @@ impl DiscountCode {
     /// sum. The whole is allotted over the eligible lines by [`allot`], so it adds up and no line gets more than it costs.
     ///
     /// `currency` is the basket's, `policy_currency` the shop's, in which amounts of codes are. `uses_of_customer` are
-    /// the uses of this customer that count.
+    /// the uses of this customer that count, `at` is the time of the order.
     ///
     /// # Errors
     /// See [`CodeRefusal`].
@@ -102,10 +102,10 @@ impl DiscountCode {
         currency: Currency,
         policy_currency: Currency,
         uses_of_customer: i64,
-        now: DateTime<Utc>,
+        at: DateTime<Utc>,
     ) -> Result<Vec<i64>, CodeRefusal> {
         let terms = &self.terms;
-        terms.check_time(now)?;
+        terms.check_time(at)?;
         if terms.max_uses().is_some_and(|max| self.used >= max) {
             return Err(CodeRefusal::UsedUp);
         }

@@ -188,13 +188,13 @@ impl Terms {
 
     /// # Errors
     /// `Inactive`, `NotStarted`, `Ended`.
-    pub(super) fn check_time(&self, now: DateTime<Utc>) -> Result<(), CodeRefusal> {
+    pub(super) fn check_time(&self, at: DateTime<Utc>) -> Result<(), CodeRefusal> {
         if !self.active {
             return Err(CodeRefusal::Inactive);
         }
         match (self.starts_at, self.ends_at) {
-            (Some(starts_at), _) if now < starts_at => Err(CodeRefusal::NotStarted { starts_at }),
-            (_, Some(ends_at)) if now >= ends_at => Err(CodeRefusal::Ended { ends_at }),
+            (Some(starts_at), _) if at < starts_at => Err(CodeRefusal::NotStarted { starts_at }),
+            (_, Some(ends_at)) if at >= ends_at => Err(CodeRefusal::Ended { ends_at }),
             _ => Ok(()),
         }
     }

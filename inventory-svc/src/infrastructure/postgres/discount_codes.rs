@@ -125,7 +125,7 @@ impl DiscountCodes for PgDiscountCodes {
         let mut tx = self.pool.begin().await?;
         // Against a use that begins just now: its row would refer to this one.
         let row = sqlx::query!(
-            r#"select code from discount_codes where upper(code) = $1 and not removed for update"#,
+            "select code from discount_codes where upper(code) = $1 and not removed for update",
             code.lookup()
         )
         .fetch_optional(&mut *tx)
