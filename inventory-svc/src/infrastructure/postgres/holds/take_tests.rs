@@ -126,7 +126,7 @@ async fn left(shop: &TestDatabase) -> Vec<String> {
         "select jsonb_build_array(order_id, hold_no, points)::text from loyalty_lot_uses order by 1",
         "select jsonb_build_array(customer_id, from_account, to_account, points, reason, order_id, no)::text
            from loyalty_entries order by 1",
-        "select kind || convert_from(payload, 'utf8')::jsonb['data'] #>> '{order_id}' from outbox
+        "select kind || (convert_from(payload, 'utf8')::jsonb #>> '{data,order_id}') from outbox
           where kind = 'inventory.stock_reserved.v1' order by 1",
         "select jsonb_build_array(sku, in_stock)::text from read_model.products order by sku",
     ] {
@@ -148,7 +148,7 @@ async fn give_back(shop: &TestDatabase, taking: &Taking, token: Uuid) {
 
 #[tokio::test]
 async fn a_batch_gives_what_its_requests_would_get_one_by_one() {
-    for seed in 0..4 {
+    for seed in 0..2 {
         let mut rng = StdRng::seed_from_u64(seed);
         let (alone, together) = tokio::join!(shop(), shop());
         let mut kinds = std::collections::BTreeMap::new();
