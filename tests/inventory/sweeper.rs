@@ -1,6 +1,7 @@
 //! Holds that no order takes.
 
 use chassis::testing::Line;
+use futures::future::join_all;
 use proto::inventory::v1::{ExpireReservationsRequest, ReserveRequest};
 use uuid::Uuid;
 
@@ -122,4 +123,63 @@ fn short(id: Uuid, hold_no: i32) -> ReserveRequest {
         ttl_seconds: 1,
         ..hold(id, hold_no, &[("A", 1)])
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_confirmation_and_the_sweeper_have_one_winner_a_thousand_times() {
+    const HOLDS: usize = 1_000;
+    let shop = Shop::open().await;
+    let admin = shop.admin().await;
+    shop.product(&admin, "A", 100, 1_000).await;
+    let inventory = Inventory::of(&shop);
+    let held = join_all((0..HOLDS).map(|_| {
+        let inventory = inventory.clone();
+        async move {
+            let id = Uuid::now_v7();
+            let taken = inventory.reserve(short(id, 1)).await.unwrap();
+            (id, taken.confirmation_token)
+        }
+    }))
+    .await;
+    // They have run out when the confirmations come; the sweeper is at it by itself as well.
+    tokio::time::sleep(std::time::Duration::from_millis(900)).await;
+    let sweep = async {
+        for _ in 0..100 {
+            let mut client = inventory.raw();
+            let request = ExpireReservationsRequest { dry_run: false };
+            client.expire_reservations(request).await.unwrap();
+        }
+    };
+    let confirm = join_all(held.iter().map(|(id, token)| {
+        let inventory = inventory.clone();
+        async move {
+            match inventory.confirm(*id, 1, token).await {
+                Ok(()) => true,
+                Err(error) if error.kind() == "hold-closed" => false,
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+    }));
+    let ((), confirmed) = tokio::join!(sweep, confirm);
+    let won = confirmed.iter().filter(|won| **won).count();
+    until("nothing is undecided", async || {
+        let held: i64 = sqlx::query_scalar("select count(*) from holds where state = 'HELD'")
+            .fetch_one(shop.inventory())
+            .await
+            .unwrap();
+        held == 0
+    })
+    .await;
+    for ((id, _), confirmed) in held.iter().zip(&confirmed) {
+        let expected = if *confirmed { "CONFIRMED" } else { "EXPIRED" };
+        assert_eq!(state(&shop, *id, 1).await.as_deref(), Some(expected));
+    }
+    assert!(
+        won > 0 && won < HOLDS,
+        "no race: {won} of {HOLDS} were confirmed"
+    );
+    let won = i64::try_from(won).unwrap();
+    assert_eq!(levels(&admin, "A").await, (1_000, won, 1_000 - won));
+    check_stock(&shop).await;
+    shop.close().await;
 }

@@ -11,5 +11,6 @@ mod crashes;
 mod history;
 mod outages;
 mod program;
+mod rush;
 mod sales;
 mod stopping;

@@ -105,7 +105,8 @@ impl Program {
         let child = Command::new(env!("CARGO_BIN_EXE_easyorder"))
             .args(arguments)
             .envs(self.variables.iter().cloned())
-            .stdin(Stdio::null())
+            // Open as long as the child is: a part of the program ends with it.
+            .stdin(Stdio::piped())
             .stdout(file.try_clone().expect("a second handle"))
             .stderr(file)
             // A test that fails leaves none behind.
