@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use chassis::{Code, Error, Result, idempotency::Answer};
+use chassis::{Code, Error, Result, amqp::outbox, idempotency::Answer};
+use proto::events::inventory::ProductChanged;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use super::{super::stock_watch::note_crossings, listing::announce, refused};
+use super::{super::stock_watch::note_crossings, listing, refused};
 use crate::{
     application::{
         errors::faulty_file,
         ports::{Import, ImportReport},
     },
     domain::{
-        Category, Fault, ImportRow, Levels, Money, Outcome, Pieces, Planned, Product, ProductName,
-        Sku, Standing,
+        Category, Crossing, Fault, ImportRow, Levels, Money, Outcome, Pieces, Planned, Product,
+        ProductName, Sku, Standing,
     },
 };
 
@@ -34,20 +35,8 @@ pub(super) async fn run(pool: &PgPool, import: Import) -> Result<Answer<ImportRe
     write_products(&mut tx, &planned).await?;
     write_stock(&mut tx, &planned).await?;
     write_movements(&mut tx, &planned, import.actor).await?;
-    let changed: Vec<String> = planned
-        .iter()
-        .filter(|planned| planned.outcome != Outcome::Unchanged)
-        .map(|planned| planned.product.sku.to_string())
-        .collect();
-    announce(&mut tx, &changed).await?;
-    let crossed: Vec<_> = planned
-        .iter()
-        .map(|planned| {
-            let crossing = Levels::crossed(&planned.before, &planned.after);
-            (planned.product.sku.clone(), planned.after, crossing)
-        })
-        .collect();
-    note_crossings(&mut tx, &crossed).await?;
+    announce(&mut tx, &planned).await?;
+    note_crossings(&mut tx, &crossed(&planned)).await?;
     let report = report(&planned, import.dry_run);
     if import.dry_run {
         tx.rollback().await?;
@@ -151,10 +140,7 @@ async fn write_products(tx: &mut PgConnection, planned: &[Planned]) -> Result<()
     let currencies: Vec<String> = column(&changed, |planned| {
         planned.product.price.currency.code().to_owned()
     });
-    let categories: Vec<Option<String>> = column(&changed, |planned| {
-        let category = planned.product.category.as_ref();
-        category.map(|category| category.as_str().to_owned())
-    });
+    let categories: Vec<Option<String>> = column(&changed, |planned| category(&planned.product));
     let versions: Vec<i64> = column(&changed, |planned| planned.version);
     // A product that was not there, so that nobody could lock it, is not overwritten.
     let written = sqlx::query!(
@@ -235,6 +221,48 @@ async fn write_movements(tx: &mut PgConnection, planned: &[Planned], actor: Uuid
     .execute(tx)
     .await?;
     Ok(())
+}
+
+async fn announce(tx: &mut PgConnection, planned: &[Planned]) -> Result<()> {
+    let mut skus = Vec::new();
+    let mut events = Vec::new();
+    for planned in planned
+        .iter()
+        .filter(|planned| planned.outcome != Outcome::Unchanged)
+    {
+        let product = &planned.product;
+        let changed = ProductChanged {
+            sku: product.sku.to_string(),
+            name: product.name.as_str().to_owned(),
+            price: product.price.amount,
+            currency: product.price.currency.code().to_owned(),
+            category: category(product),
+            active: true,
+        };
+        events.push(listing::event(&changed, planned.version)?);
+        skus.push(changed.sku);
+    }
+    listing::list(tx, &skus).await?;
+    outbox::append(tx, events).await
+}
+
+fn crossed(planned: &[Planned]) -> Vec<(Sku, Levels, Crossing)> {
+    planned
+        .iter()
+        .map(|planned| {
+            let mut crossing = Levels::crossed(&planned.before, &planned.after);
+            if planned.outcome != Outcome::Unchanged {
+                // Whether there is any was just written with the list.
+                crossing.in_stock = None;
+            }
+            (planned.product.sku.clone(), planned.after, crossing)
+        })
+        .collect()
+}
+
+fn category(product: &Product) -> Option<String> {
+    let category = product.category.as_ref()?;
+    Some(category.as_str().to_owned())
 }
 
 fn column<T, U>(rows: &[T], value: impl Fn(&T) -> U) -> Vec<U> {

@@ -11,15 +11,12 @@ use sqlx::PgConnection;
 
 use crate::application::ports::ProductView;
 
-/// Brings these products' rows of the list to what stands in this transaction, writes their events, and answers them by
-/// SKU. The caller holds the locks of their rows in `products` and `stock`.
+/// Makes these products known as they stand in this transaction, and answers them by SKU. The caller holds the locks of
+/// their rows in `products` and `stock`.
 ///
 /// # Errors
 /// When the database is away.
 pub(super) async fn announce(tx: &mut PgConnection, skus: &[String]) -> Result<Vec<ProductView>> {
-    if skus.is_empty() {
-        return Ok(Vec::new());
-    }
     list(tx, skus).await?;
     let rows = sqlx::query!(
         r#"select sku, name, category, price, currency, active, version, on_hand, reserved, low_threshold, backorder_limit,
@@ -29,7 +26,6 @@ pub(super) async fn announce(tx: &mut PgConnection, skus: &[String]) -> Result<V
     )
     .fetch_all(&mut *tx)
     .await?;
-    let now = Utc::now();
     let mut events = Vec::with_capacity(rows.len());
     let mut views = Vec::with_capacity(rows.len());
     for row in rows {
@@ -41,14 +37,7 @@ pub(super) async fn announce(tx: &mut PgConnection, skus: &[String]) -> Result<V
             category: row.category,
             active: row.active,
         };
-        events.push(CloudEvent::new(
-            SOURCE,
-            PRODUCT_CHANGED,
-            &changed.sku,
-            Some(row.version),
-            now,
-            &changed,
-        )?);
+        events.push(event(&changed, row.version)?);
         views.push(ProductView {
             sku: changed.sku,
             name: changed.name,
@@ -69,7 +58,20 @@ pub(super) async fn announce(tx: &mut PgConnection, skus: &[String]) -> Result<V
     Ok(views)
 }
 
-async fn list(tx: &mut PgConnection, skus: &[String]) -> Result<()> {
+/// What the world hears of a product that changed.
+pub(super) fn event(product: &ProductChanged, version: i64) -> Result<CloudEvent> {
+    Ok(CloudEvent::new(
+        SOURCE,
+        PRODUCT_CHANGED,
+        &product.sku,
+        Some(version),
+        Utc::now(),
+        product,
+    )?)
+}
+
+/// Brings these products' rows of the list to what stands. The caller holds their locks, as for [`announce`].
+pub(super) async fn list(tx: &mut PgConnection, skus: &[String]) -> Result<()> {
     sqlx::query!(
         "with removed as (
              delete from read_model.products as listed using products as known
