@@ -8,6 +8,7 @@ mod common;
 mod contention;
 mod decisions;
 mod holds;
+mod loyalty;
 mod products;
 mod serving;
 mod stock;
