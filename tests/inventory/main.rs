@@ -13,6 +13,7 @@ mod discount_codes;
 mod holds;
 mod import;
 mod low_stock;
+mod loyalty;
 mod products;
 mod serving;
 mod stock;

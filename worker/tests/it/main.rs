@@ -3,6 +3,7 @@
 
 mod console;
 mod errors;
+mod expire_points;
 mod jobs;
 mod mails;
 mod orphans;
