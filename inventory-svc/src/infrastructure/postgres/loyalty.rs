@@ -16,6 +16,8 @@ use crate::domain::{
 
 mod book;
 #[cfg(test)]
+mod fixture;
+#[cfg(test)]
 mod tests;
 
 /// Locks these customers' accounts and reads what they can spend. Who can spend nothing is not in the answer.
@@ -158,7 +160,8 @@ pub(super) async fn settle_points(
     book(tx, bookings, policy.life).await
 }
 
-/// Brings the points of orders to what the orders' state asks for, whatever was seen before. Answers the events.
+/// Brings the points of orders to what the orders' state asks for, whatever was seen before. Answers the events. Holds
+/// that have just changed must have been settled before, so that what they took counts as redeemed.
 pub(super) async fn follow_points(
     tx: &mut PgConnection,
     targets: &[PointsTarget],
