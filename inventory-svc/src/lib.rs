@@ -14,12 +14,13 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use application::{App, Ports};
-use chassis::{Service, amqp::Bus, auth::Auth, grpc, ops::Ops, postgres};
+use chassis::{Service, amqp::Bus, audit, auth::Auth, grpc, ops::Ops, postgres};
 pub use config::{Config, Reservations};
 use infrastructure::{
     consumers::FollowOrders,
+    order_keepings::OrderKeepings,
     order_svc::OrderSvc,
-    postgres::{PgCatalogue, PgCatalogueViews, PgHolds, PgStockBook},
+    postgres::{PgCatalogue, PgCatalogueViews, PgHolds, PgLedgers, PgStockBook},
 };
 use proto::topology;
 use sqlx::PgPool;
@@ -62,7 +63,9 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
     service
         .serve_grpc(
             config.grpc_addr,
-            api::grpc::routes(app.clone()).add_service(Ops::server(pool)),
+            api::grpc::routes(app.clone())
+                .add_service(Ops::server(pool))
+                .add_service(audit::server(Arc::new(api::audit::Audits(app.clone())))),
         )
         .await?;
     let (router, openapi) = api::http::router(app, auth);
@@ -91,6 +94,8 @@ fn app(pool: &PgPool, config: &Config) -> anyhow::Result<App> {
         holds: Arc::new(PgHolds::new(pool.clone())),
         decisions: Arc::new(OrderSvc::new(grpc::channel(&config.order_grpc_url)?)),
         views: Arc::new(PgCatalogueViews::new(pool.clone())),
+        ledgers: Arc::new(PgLedgers::new(pool.clone())),
+        keepings: Arc::new(OrderKeepings::new(grpc::channel(&config.order_grpc_url)?)),
     };
     Ok(App::new(ports, config.max_hold_ttl()))
 }

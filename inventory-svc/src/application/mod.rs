@@ -8,10 +8,10 @@ pub mod queries;
 use std::{sync::Arc, time::Duration};
 
 use commands::{
-    BookMovementHandler, ChangeProductHandler, ConfirmHandler, CreateProductHandler,
+    AuditHandler, BookMovementHandler, ChangeProductHandler, ConfirmHandler, CreateProductHandler,
     ExpireReservationsHandler, ReleaseHandler, RemoveProductHandler, ReserveHandler,
 };
-use ports::{Catalogue, CatalogueViews, Decisions, Holds, StockBook};
+use ports::{Catalogue, CatalogueViews, Decisions, Holds, Keepings, Ledgers, StockBook};
 use queries::{GetAvailabilityHandler, GetProductHandler, GetStockHandler, ListProductsHandler};
 
 /// Everything that this service does.
@@ -29,6 +29,7 @@ pub struct Commands {
     pub confirm: ConfirmHandler,
     pub release: ReleaseHandler,
     pub expire_reservations: ExpireReservationsHandler,
+    pub audit: AuditHandler,
 }
 
 pub struct Queries {
@@ -45,6 +46,8 @@ pub struct Ports {
     pub holds: Arc<dyn Holds>,
     pub decisions: Arc<dyn Decisions>,
     pub views: Arc<dyn CatalogueViews>,
+    pub ledgers: Arc<dyn Ledgers>,
+    pub keepings: Arc<dyn Keepings>,
 }
 
 impl App {
@@ -57,6 +60,8 @@ impl App {
             holds,
             decisions,
             views,
+            ledgers,
+            keepings,
         } = ports;
         Self {
             commands: Commands {
@@ -68,6 +73,7 @@ impl App {
                 confirm: ConfirmHandler::new(holds.clone()),
                 release: ReleaseHandler::new(holds.clone()),
                 expire_reservations: ExpireReservationsHandler::new(holds, decisions),
+                audit: AuditHandler::new(ledgers, keepings),
             },
             queries: Queries {
                 get_product: GetProductHandler::new(views.clone()),

@@ -1,5 +1,6 @@
 //! What stock and holds are, and what may happen to them. No I/O, no clock.
 
+mod agreement;
 mod hold;
 mod product;
 mod reservation;

@@ -10,10 +10,10 @@ mod view;
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, SubsecRound as _, Utc};
-use commands::{CancelOrderHandler, CreateOrderHandler, DecideHoldsHandler};
+use commands::{AuditHandler, CancelOrderHandler, CreateOrderHandler, DecideHoldsHandler};
 use freshness::Freshness;
-use ports::{Decisions, Inventory, OrderViews, Orders};
-use queries::{GetOrderHandler, ListOrdersHandler};
+use ports::{Decisions, Inventory, KeepingViews, Ledgers, OrderViews, Orders};
+use queries::{GetOrderHandler, ListKeepingHandler, ListOrdersHandler};
 pub use view::{IncentiveView, LineView, OrderView};
 
 /// The time, as PostgreSQL keeps it: what is answered now is what will be read later.
@@ -31,11 +31,13 @@ pub struct Commands {
     pub create_order: CreateOrderHandler,
     pub cancel_order: CancelOrderHandler,
     pub decide_holds: DecideHoldsHandler,
+    pub audit: AuditHandler,
 }
 
 pub struct Queries {
     pub get_order: GetOrderHandler,
     pub list_orders: ListOrdersHandler,
+    pub list_keeping: ListKeepingHandler,
 }
 
 /// The outside, as the use cases see it.
@@ -44,6 +46,8 @@ pub struct Ports {
     pub decisions: Arc<dyn Decisions>,
     pub inventory: Arc<dyn Inventory>,
     pub views: Arc<dyn OrderViews>,
+    pub keepings: Arc<dyn KeepingViews>,
+    pub ledgers: Arc<dyn Ledgers>,
 }
 
 impl App {
@@ -55,6 +59,8 @@ impl App {
             decisions,
             inventory,
             views,
+            keepings,
+            ledgers,
         } = ports;
         let freshness = Freshness::default();
         Self {
@@ -68,10 +74,12 @@ impl App {
                 ),
                 cancel_order: CancelOrderHandler::new(orders, freshness.clone()),
                 decide_holds: DecideHoldsHandler::new(decisions),
+                audit: AuditHandler::new(ledgers),
             },
             queries: Queries {
                 get_order: GetOrderHandler::new(views.clone(), freshness.clone()),
                 list_orders: ListOrdersHandler::new(views, freshness),
+                list_keeping: ListKeepingHandler::new(keepings),
             },
         }
     }

@@ -1,5 +1,6 @@
 //! The kinds of jobs, one file each.
 
+mod audit;
 mod order_confirmation_mail;
 mod prune;
 mod watch_sweeper;
@@ -8,6 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use chassis::{Service, grpc, health::Check};
 use proto::{
+    audit::v1::audit_service_client::AuditServiceClient,
     identity::v1::identity_service_client::IdentityServiceClient,
     inventory::v1::inventory_service_client::InventoryServiceClient,
     ops::v1::ops_service_client::OpsServiceClient,
@@ -15,6 +17,7 @@ use proto::{
 use sqlx::PgPool;
 
 pub use self::{
+    audit::Audit,
     order_confirmation_mail::{OrderConfirmation, OrderConfirmationMail},
     prune::{Keep, Prune},
     watch_sweeper::WatchSweeper,
@@ -26,12 +29,18 @@ use crate::{
 
 /// The recurring jobs and their schedules, for the console.
 pub const RECURRING: &[(&str, &str)] = &[
+    (Audit::KIND, Audit::SCHEDULE),
     (Prune::KIND, Prune::SCHEDULE),
     (WatchSweeper::KIND, WatchSweeper::SCHEDULE),
 ];
 
 /// Every kind of job, for the console.
-pub const KINDS: &[&str] = &[OrderConfirmationMail::KIND, Prune::KIND, WatchSweeper::KIND];
+pub const KINDS: &[&str] = &[
+    Audit::KIND,
+    OrderConfirmationMail::KIND,
+    Prune::KIND,
+    WatchSweeper::KIND,
+];
 
 /// Works on every kind of job until the service stops.
 ///
@@ -52,6 +61,13 @@ pub fn start(service: &Service, config: &Config, pool: &PgPool) -> anyhow::Resul
         users: IdentityServiceClient::new(identity.clone()),
         from: config.mail.mail_from.clone(),
         mailer: mail::mailer(&config.mail)?,
+    });
+    workers.run_at_ticks(Audit {
+        services: vec![
+            ("order-svc", AuditServiceClient::new(order.clone())),
+            ("inventory-svc", AuditServiceClient::new(inventory.clone())),
+        ],
+        settle: Duration::from_secs(10),
     });
     workers.run_at_ticks(Prune {
         pool: pool.clone(),

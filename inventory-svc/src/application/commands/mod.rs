@@ -1,5 +1,6 @@
 //! What changes something: one file each.
 
+mod audit;
 mod book_movement;
 mod change_product;
 mod confirm;
@@ -9,6 +10,7 @@ mod release;
 mod remove_product;
 mod reserve;
 
+pub use audit::{Audit, AuditHandler};
 pub use book_movement::{BookMovement, BookMovementHandler};
 pub use change_product::{ChangeProduct, ChangeProductHandler};
 pub use confirm::{Confirm, ConfirmHandler};
