@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use crate::{bench, docs, launch, replay, say_error, system::Configs};
+use crate::{audit, bench, docs, launch, replay, say_error, system::Configs};
 
 /// EasyOrder: orders, inventory, incentives and identities, with all services in one process
 #[derive(Debug, clap::Parser)]
@@ -27,6 +27,11 @@ enum Command {
     Migrate,
     /// Play a history of real sales against a running system, and account for every row
     Replay(replay::Options),
+    /// Check everything that must hold, in and between order-svc and inventory-svc
+    ///
+    /// Prints each invariant with the rows that were looked at, then each row that breaks one. The exit status is 0 when
+    /// all is well or was made so, 1 when violations remain, 2 when a service could not be asked.
+    Audit(audit::Options),
     /// Measure how much the system carries
     #[command(subcommand)]
     Bench(bench::Command),
@@ -45,8 +50,7 @@ impl Cli {
     #[must_use]
     pub fn run(self) -> ExitCode {
         match self.try_run() {
-            Ok(true) => ExitCode::SUCCESS,
-            Ok(false) => ExitCode::FAILURE,
+            Ok(status) => status,
             Err(error) => {
                 say_error(format_args!("easyorder: {error:#}"));
                 ExitCode::FAILURE
@@ -54,35 +58,41 @@ impl Cli {
         }
     }
 
-    fn try_run(self) -> anyhow::Result<bool> {
+    fn try_run(self) -> anyhow::Result<ExitCode> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;
-        match self.command.unwrap_or(Command::Serve { demo: false }) {
+        let well = match self.command.unwrap_or(Command::Serve { demo: false }) {
             Command::Serve { demo } => {
                 chassis::telemetry::init();
                 runtime.block_on(launch::serve(demo))?;
-                Ok(true)
+                true
             }
             Command::Migrate => {
                 chassis::telemetry::init();
                 runtime.block_on(async {
                     let configs = Configs::from_env()?;
                     configs.create_databases().await?;
-                    configs.migrate().await?;
-                    Ok(true)
-                })
+                    configs.migrate().await
+                })?;
+                true
             }
-            Command::Replay(options) => runtime.block_on(replay::run(options)),
-            Command::Bench(command) => runtime.block_on(bench::run(command)),
+            Command::Replay(options) => runtime.block_on(replay::run(options))?,
+            Command::Audit(options) => return Ok(runtime.block_on(audit::run(options))),
+            Command::Bench(command) => runtime.block_on(bench::run(command))?,
             Command::Docs {
                 directory,
                 check: false,
-            } => docs::write(&directory).map(|()| true),
+            } => docs::write(&directory).map(|()| true)?,
             Command::Docs {
                 directory,
                 check: true,
-            } => docs::check(&directory),
-        }
+            } => docs::check(&directory)?,
+        };
+        Ok(if well {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! All of EasyOrder in one process, and the replay of a history of sales against a running system.
 
 mod admin;
+mod audit;
 mod bench;
 pub mod cli;
 mod client;

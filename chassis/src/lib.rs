@@ -1,6 +1,7 @@
 //! The shared microservice chassis: what every service needs and no business word.
 
 pub mod amqp;
+pub mod audit;
 pub mod auth;
 pub mod config;
 pub mod error;

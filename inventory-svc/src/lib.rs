@@ -15,14 +15,15 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use application::{App, Ports, ports::Holds};
-use chassis::{Service, amqp::Bus, auth::Auth, grpc, ops::Ops, postgres};
+use chassis::{Service, amqp::Bus, audit, auth::Auth, grpc, ops::Ops, postgres};
 pub use config::{Config, Reservations};
 use infrastructure::{
     consumers::FollowOrders,
+    order_keepings::OrderKeepings,
     order_svc::OrderSvc,
     postgres::{
         BatchedHolds, PgCatalogue, PgCatalogueViews, PgDiscountCodeViews, PgDiscountCodes, PgHolds,
-        PgLoyaltyBook, PgLoyaltyViews, PgQuotes, PgStockBook,
+        PgLedgers, PgLoyaltyBook, PgLoyaltyViews, PgQuotes, PgStockBook,
     },
 };
 pub use loyalty_config::LoyaltyConfig;
@@ -77,7 +78,9 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
     service
         .serve_grpc(
             config.grpc_addr,
-            api::grpc::routes(app.clone()).add_service(Ops::server(pool)),
+            api::grpc::routes(app.clone())
+                .add_service(Ops::server(pool))
+                .add_service(audit::server(Arc::new(api::audit::Audits(app.clone())))),
         )
         .await?;
     let (router, openapi) = api::http::router(app, auth);
@@ -114,6 +117,8 @@ fn app(pool: &PgPool, config: &Config, holds: Arc<dyn Holds>) -> anyhow::Result<
             config.loyalty.policy().life,
         )),
         loyalty_views: Arc::new(PgLoyaltyViews::new(pool.clone())),
+        ledgers: Arc::new(PgLedgers::new(pool.clone(), config.loyalty.policy())),
+        keepings: Arc::new(OrderKeepings::new(grpc::channel(&config.order_grpc_url)?)),
     };
     Ok(App::new(ports, config.max_hold_ttl()))
 }

@@ -14,12 +14,12 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use application::{App, Ports};
-use chassis::{Service, amqp::Bus, auth::Auth, grpc, ops::Ops, postgres};
+use chassis::{Service, amqp::Bus, audit, auth::Auth, grpc, ops::Ops, postgres};
 pub use config::Config;
 use infrastructure::{
     consumers::ConfirmOrders,
     inventory_svc::InventorySvc,
-    postgres::{PgDecisions, PgOrderViews, PgOrders},
+    postgres::{PgDecisions, PgKeepingViews, PgLedgers, PgOrderViews, PgOrders},
     projections::ProjectOrders,
 };
 use proto::topology;
@@ -65,7 +65,9 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
     service
         .serve_grpc(
             config.grpc_addr,
-            api::grpc::routes(app.clone()).add_service(Ops::server(pool)),
+            api::grpc::routes(app.clone())
+                .add_service(Ops::server(pool))
+                .add_service(audit::server(Arc::new(api::audit::Audits(app.clone())))),
         )
         .await?;
     let (router, openapi) = api::http::router(app, auth);
@@ -95,6 +97,8 @@ fn app(pool: &PgPool, config: &Config) -> anyhow::Result<App> {
             &config.inventory_grpc_url,
         )?)),
         views: Arc::new(PgOrderViews::new(pool.clone())),
+        keepings: Arc::new(PgKeepingViews::new(pool.clone())),
+        ledgers: Arc::new(PgLedgers::new(pool.clone())),
     };
     Ok(App::new(ports, config.hold_ttl()))
 }

@@ -1,7 +1,7 @@
 //! Holds that no order takes.
 
 use chassis::testing::Line;
-use futures::future::join_all;
+use futures::{StreamExt as _, future::join_all, stream};
 use proto::inventory::v1::{ExpireReservationsRequest, ReserveRequest};
 use uuid::Uuid;
 
@@ -150,16 +150,19 @@ async fn a_confirmation_and_the_sweeper_have_one_winner_a_thousand_times() {
             client.expire_reservations(request).await.unwrap();
         }
     };
-    let confirm = join_all(held.iter().map(|(id, token)| {
-        let inventory = inventory.clone();
-        async move {
-            match inventory.confirm(*id, 1, token).await {
-                Ok(()) => true,
-                Err(error) if error.kind() == "hold-closed" => false,
-                Err(error) => panic!("{error:?}"),
+    let confirm = stream::iter(&held)
+        .map(|(id, token)| {
+            let inventory = inventory.clone();
+            async move {
+                match inventory.confirm(*id, 1, token).await {
+                    Ok(()) => true,
+                    Err(error) if error.kind() == "hold-closed" => false,
+                    Err(error) => panic!("{error:?}"),
+                }
             }
-        }
-    }));
+        })
+        .buffered(32)
+        .collect::<Vec<_>>();
     let ((), confirmed) = tokio::join!(sweep, confirm);
     let won = confirmed.iter().filter(|won| **won).count();
     until("nothing is undecided", async || {

@@ -8,14 +8,14 @@ pub mod queries;
 use std::{sync::Arc, time::Duration};
 
 use commands::{
-    AdjustPointsHandler, BookMovementHandler, ChangeDiscountCodeHandler, ChangeProductHandler,
-    ConfirmHandler, CreateCodeBatchHandler, CreateDiscountCodeHandler, CreateProductHandler,
-    ExpirePointsHandler, ExpireReservationsHandler, ImportProductsHandler, ReleaseHandler,
-    RemoveDiscountCodeHandler, RemoveProductHandler, ReserveHandler,
+    AdjustPointsHandler, AuditHandler, BookMovementHandler, ChangeDiscountCodeHandler,
+    ChangeProductHandler, ConfirmHandler, CreateCodeBatchHandler, CreateDiscountCodeHandler,
+    CreateProductHandler, ExpirePointsHandler, ExpireReservationsHandler, ImportProductsHandler,
+    ReleaseHandler, RemoveDiscountCodeHandler, RemoveProductHandler, ReserveHandler,
 };
 use ports::{
-    Catalogue, CatalogueViews, Decisions, DiscountCodeViews, DiscountCodes, Holds, LoyaltyBook,
-    LoyaltyViews, Quotes, StockBook,
+    Catalogue, CatalogueViews, Decisions, DiscountCodeViews, DiscountCodes, Holds, Keepings,
+    Ledgers, LoyaltyBook, LoyaltyViews, Quotes, StockBook,
 };
 use queries::{
     ExportCodeBatchHandler, GetAvailabilityHandler, GetCodeBatchHandler, GetDiscountCodeHandler,
@@ -45,6 +45,7 @@ pub struct Commands {
     pub expire_reservations: ExpireReservationsHandler,
     pub adjust_points: AdjustPointsHandler,
     pub expire_points: ExpirePointsHandler,
+    pub audit: AuditHandler,
 }
 
 pub struct Queries {
@@ -73,6 +74,8 @@ pub struct Ports {
     pub discount_code_views: Arc<dyn DiscountCodeViews>,
     pub loyalty: Arc<dyn LoyaltyBook>,
     pub loyalty_views: Arc<dyn LoyaltyViews>,
+    pub ledgers: Arc<dyn Ledgers>,
+    pub keepings: Arc<dyn Keepings>,
 }
 
 impl App {
@@ -90,6 +93,8 @@ impl App {
             discount_code_views,
             loyalty,
             loyalty_views,
+            ledgers,
+            keepings,
         } = ports;
         Self {
             commands: Commands {
@@ -108,6 +113,7 @@ impl App {
                 expire_reservations: ExpireReservationsHandler::new(holds, decisions),
                 adjust_points: AdjustPointsHandler::new(loyalty.clone()),
                 expire_points: ExpirePointsHandler::new(loyalty),
+                audit: AuditHandler::new(ledgers, keepings),
             },
             queries: Queries {
                 get_product: GetProductHandler::new(views.clone()),

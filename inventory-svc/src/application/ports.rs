@@ -2,11 +2,15 @@
 
 mod discount_codes;
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use chassis::{
     Result,
+    audit::Checked,
     idempotency::{Answer, Once},
 };
 use chrono::{DateTime, Utc};
@@ -19,8 +23,8 @@ pub use discount_codes::{
 };
 
 use crate::domain::{
-    Adjustment, Basket, Category, Fault, HoldKey, ImportRow, Levels, ManualMovement, Money, Pieces,
-    PricedLine, Product, ProductName, Settlement, Shelf, Sku, Verdict,
+    Adjustment, Basket, Category, Fault, Hold, HoldKey, ImportRow, Levels, ManualMovement, Money,
+    OrderTarget, Pieces, PricedLine, Product, ProductName, Settlement, Shelf, Sku, Verdict,
 };
 
 /// The products, to change them. Each change writes its event in the same transaction.
@@ -149,6 +153,62 @@ pub trait Decisions: Send + Sync {
     /// The verdict on each hold, in their order; None: undecided just now, ask again.
     async fn confirm_availability(&self, holds: &[HoldKey]) -> Result<Vec<Option<Verdict>>>;
 }
+
+/// What is written twice, or follows from something else, to compare it.
+#[async_trait]
+pub trait Ledgers: Send + Sync {
+    /// Everything that must hold in this service alone, as of one moment.
+    async fn check(&self, settle: Duration) -> Result<Vec<Checked>>;
+    /// Sets right what follows from ledgers that agree with each other; all else stays as it is.
+    async fn repair(&self, found: &[Checked]) -> Result<()>;
+    /// What is kept for these orders, as of one moment.
+    async fn kept(&self, orders: &[Uuid]) -> Result<Kept>;
+    /// Holds that are safe from the sweeper, of orders within the range, and in none of `known`.
+    async fn unclaimed(
+        &self,
+        range: &Range,
+        known: &[HoldKey],
+        settle: Duration,
+    ) -> Result<Unclaimed>;
+    /// Brings the holds of one order to the order's state, as its event does.
+    async fn follow(&self, target: &OrderTarget) -> Result<()>;
+}
+
+/// What this service has of some orders.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// The version that was followed, by order.
+    pub followed: BTreeMap<Uuid, i64>,
+    /// Ordered by key.
+    pub holds: Vec<Hold>,
+}
+
+/// Ids of orders.
+#[derive(Debug, Clone, Copy)]
+pub struct Range {
+    pub after: Option<Uuid>,
+    /// The last that belongs to it; None: all that follow.
+    pub until: Option<Uuid>,
+}
+
+#[derive(Debug, Default)]
+pub struct Unclaimed {
+    /// Holds that were looked at.
+    pub rows: i64,
+    /// Ordered.
+    pub keys: Vec<HoldKey>,
+}
+
+/// order-svc, which tells what each order keeps of its holds.
+#[async_trait]
+pub trait Keepings: Send + Sync {
+    /// Orders by id, after `after`, that have not changed for so long; zero: all. Fewer than [`KEEPINGS`]: there are no
+    /// more.
+    async fn page(&self, after: Option<Uuid>, settle: Duration) -> Result<Vec<OrderTarget>>;
+}
+
+/// Orders a page.
+pub const KEEPINGS: usize = 200;
 
 /// The catalogue and the stock, to look at.
 #[async_trait]

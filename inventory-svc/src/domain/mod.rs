@@ -1,6 +1,7 @@
 //! What stock and holds are, and what may happen to them. No I/O, no clock.
 
 mod adjustment;
+mod agreement;
 mod discount;
 mod hold;
 mod import;

@@ -1,6 +1,6 @@
 //! The gRPC interface: how inventory-svc learns whether a hold belongs to an order.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use chassis::{Error, Result};
 use proto::order::v1::{
@@ -14,11 +14,13 @@ use crate::application::{
     App,
     commands::DecideHolds,
     ports::{Decision, HoldRef},
-    queries::GetOrder,
+    queries::{GetOrder, ListKeeping},
 };
 
 /// More holds in one call are refused.
 const MAX_HOLDS: usize = 1_000;
+/// So are more orders a page.
+const MAX_KEEPINGS: i32 = 1_000;
 
 pub fn routes(app: Arc<App>) -> Routes {
     Routes::new(OrderServiceServer::new(Orders { app }))
@@ -76,9 +78,33 @@ impl OrderService for Orders {
 
     async fn list_keeping(
         &self,
-        _: Request<pb::ListKeepingRequest>,
+        request: Request<pb::ListKeepingRequest>,
     ) -> Result<Response<pb::ListKeepingResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let request = request.into_inner();
+        let after = Some(request.after.as_str())
+            .filter(|after| !after.is_empty())
+            .map(|after| uuid("after", after))
+            .transpose()?;
+        if !(1..=MAX_KEEPINGS).contains(&request.limit) {
+            return Err(Error::invalid_field("limit", format!("from 1 to {MAX_KEEPINGS}")).into());
+        }
+        let settle = u64::try_from(request.settle_seconds)
+            .map_err(|_| Error::invalid_field("settle_seconds", "must not be negative"))?;
+        let query = ListKeeping {
+            after,
+            limit: request.limit.into(),
+            settle: Duration::from_secs(settle),
+        };
+        let orders = self.app.queries.list_keeping.handle(query).await?;
+        Ok(Response::new(pb::ListKeepingResponse {
+            orders: orders
+                .into_iter()
+                .map(|keeping| pb::Keeping {
+                    order_id: keeping.order_id.to_string(),
+                    order_data: keeping.order_data,
+                })
+                .collect(),
+        }))
     }
 
     async fn get_order(

@@ -1,4 +1,5 @@
 //! How calls come in.
 
+pub mod audit;
 pub mod grpc;
 pub mod http;

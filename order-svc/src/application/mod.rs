@@ -10,10 +10,10 @@ mod view;
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, SubsecRound as _, Utc};
-use commands::{CancelOrderHandler, CreateOrderHandler, DecideHoldsHandler};
+use commands::{AuditHandler, CancelOrderHandler, CreateOrderHandler, DecideHoldsHandler};
 use freshness::Freshness;
-use ports::{Decisions, Inventory, OrderViews, Orders};
-use queries::{GetOrderHandler, ListOrdersHandler, QuoteOrderHandler};
+use ports::{Decisions, Inventory, KeepingViews, Ledgers, OrderViews, Orders};
+use queries::{GetOrderHandler, ListKeepingHandler, ListOrdersHandler, QuoteOrderHandler};
 pub use view::{IncentiveView, LineView, OrderView, QuoteView};
 
 /// The time, as PostgreSQL keeps it: what is answered now is what will be read later.
@@ -31,12 +31,14 @@ pub struct Commands {
     pub create_order: CreateOrderHandler,
     pub cancel_order: CancelOrderHandler,
     pub decide_holds: DecideHoldsHandler,
+    pub audit: AuditHandler,
 }
 
 pub struct Queries {
     pub get_order: GetOrderHandler,
     pub list_orders: ListOrdersHandler,
     pub quote_order: QuoteOrderHandler,
+    pub list_keeping: ListKeepingHandler,
 }
 
 /// The outside, as the use cases see it.
@@ -45,6 +47,8 @@ pub struct Ports {
     pub decisions: Arc<dyn Decisions>,
     pub inventory: Arc<dyn Inventory>,
     pub views: Arc<dyn OrderViews>,
+    pub keepings: Arc<dyn KeepingViews>,
+    pub ledgers: Arc<dyn Ledgers>,
 }
 
 impl App {
@@ -56,6 +60,8 @@ impl App {
             decisions,
             inventory,
             views,
+            keepings,
+            ledgers,
         } = ports;
         let freshness = Freshness::default();
         Self {
@@ -69,11 +75,13 @@ impl App {
                 ),
                 cancel_order: CancelOrderHandler::new(orders, freshness.clone()),
                 decide_holds: DecideHoldsHandler::new(decisions),
+                audit: AuditHandler::new(ledgers),
             },
             queries: Queries {
                 get_order: GetOrderHandler::new(views.clone(), freshness.clone()),
                 list_orders: ListOrdersHandler::new(views, freshness),
                 quote_order: QuoteOrderHandler::new(inventory),
+                list_keeping: ListKeepingHandler::new(keepings),
             },
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chassis::Result;
+use chassis::{Result, audit::Checked};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -140,4 +140,29 @@ pub struct Filter {
     /// `placed_at` and id of the last order of the page before.
     pub after: Option<(DateTime<Utc>, Uuid)>,
     pub limit: i64,
+}
+
+/// What orders keep of their holds, to look at: the orders themselves, not what people see of them.
+#[async_trait]
+pub trait KeepingViews: Send + Sync {
+    /// By id, after `after`, orders that have not changed for so long; zero: all.
+    async fn page(&self, after: Option<Uuid>, limit: i64, settle: Duration)
+    -> Result<Vec<Keeping>>;
+}
+
+/// An order as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keeping {
+    pub order_id: Uuid,
+    /// The payload of its events, as JSON.
+    pub order_data: Vec<u8>,
+}
+
+/// What is written twice, or follows from something else, to compare it.
+#[async_trait]
+pub trait Ledgers: Send + Sync {
+    /// Everything that must hold in this service, as of one moment.
+    async fn check(&self, settle: Duration) -> Result<Vec<Checked>>;
+    /// Sets right what follows from the orders; all else stays as it is.
+    async fn repair(&self, found: &[Checked]) -> Result<()>;
 }

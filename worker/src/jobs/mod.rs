@@ -1,5 +1,6 @@
 //! The kinds of jobs, one file each.
 
+mod audit;
 mod expire_points;
 mod order_confirmation_mail;
 mod prune;
@@ -9,6 +10,7 @@ use std::{sync::Arc, time::Duration};
 
 use chassis::{Service, grpc, health::Check};
 use proto::{
+    audit::v1::audit_service_client::AuditServiceClient,
     identity::v1::identity_service_client::IdentityServiceClient,
     incentive::v1::incentive_service_client::IncentiveServiceClient,
     inventory::v1::inventory_service_client::InventoryServiceClient,
@@ -17,6 +19,7 @@ use proto::{
 use sqlx::PgPool;
 
 pub use self::{
+    audit::Audit,
     expire_points::ExpirePoints,
     order_confirmation_mail::{OrderConfirmation, OrderConfirmationMail},
     prune::{Keep, Prune},
@@ -30,6 +33,7 @@ use crate::{
 /// The recurring jobs and their schedules, for the console.
 pub const RECURRING: &[(&str, &str)] = &[
     (ExpirePoints::KIND, ExpirePoints::SCHEDULE),
+    (Audit::KIND, Audit::SCHEDULE),
     (Prune::KIND, Prune::SCHEDULE),
     (WatchSweeper::KIND, WatchSweeper::SCHEDULE),
 ];
@@ -37,6 +41,7 @@ pub const RECURRING: &[(&str, &str)] = &[
 /// Every kind of job, for the console.
 pub const KINDS: &[&str] = &[
     ExpirePoints::KIND,
+    Audit::KIND,
     OrderConfirmationMail::KIND,
     Prune::KIND,
     WatchSweeper::KIND,
@@ -61,6 +66,13 @@ pub fn start(service: &Service, config: &Config, pool: &PgPool) -> anyhow::Resul
         users: IdentityServiceClient::new(identity.clone()),
         from: config.mail.mail_from.clone(),
         mailer: mail::mailer(&config.mail)?,
+    });
+    workers.run_at_ticks(Audit {
+        services: vec![
+            ("order-svc", AuditServiceClient::new(order.clone())),
+            ("inventory-svc", AuditServiceClient::new(inventory.clone())),
+        ],
+        settle: Duration::from_secs(10),
     });
     workers.run_at_ticks(Prune {
         pool: pool.clone(),

@@ -139,7 +139,10 @@ async fn jobs_are_listed_by_state_newest_first_and_summarized() {
         .iter()
         .map(|job| job["kind"].as_str().unwrap())
         .collect();
-    assert_eq!(recurring, ["expire_points", "prune", "watch_sweeper"]);
+    assert_eq!(
+        recurring,
+        ["audit", "expire_points", "prune", "watch_sweeper"]
+    );
     assert!(summary["recurring"][0]["next_run_at"].is_string());
     rest.stop().await;
 }

@@ -1,6 +1,7 @@
 //! What changes something: one file each.
 
 mod adjust_points;
+mod audit;
 mod book_movement;
 mod change_discount_code;
 mod change_product;
@@ -17,6 +18,7 @@ mod remove_product;
 mod reserve;
 
 pub use adjust_points::{AdjustPoints, AdjustPointsHandler};
+pub use audit::{Audit, AuditHandler};
 pub use book_movement::{BookMovement, BookMovementHandler};
 pub use change_discount_code::{ChangeDiscountCode, ChangeDiscountCodeHandler};
 pub use change_product::{ChangeProduct, ChangeProductHandler};

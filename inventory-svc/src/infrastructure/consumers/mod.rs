@@ -3,3 +3,4 @@
 mod orders;
 
 pub use orders::FollowOrders;
+pub(crate) use orders::target_of;

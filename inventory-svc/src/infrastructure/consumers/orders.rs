@@ -28,13 +28,16 @@ impl FollowOrders {
 #[async_trait]
 impl EventHandler for FollowOrders {
     async fn handle(&self, tx: &mut PgConnection, events: &[CloudEvent]) -> Result<()> {
-        let targets = events.iter().map(target).collect::<Result<_>>()?;
+        let targets = events
+            .iter()
+            .map(|event| target_of(event.data()?))
+            .collect::<Result<_>>()?;
         follow_orders(tx, targets, &self.policy).await
     }
 }
 
-fn target(event: &CloudEvent) -> Result<OrderTarget> {
-    let order: OrderData = event.data()?;
+/// What an order means for its holds.
+pub(crate) fn target_of(order: OrderData) -> Result<OrderTarget> {
     let mut wanted = BTreeMap::new();
     let mut restocked = BTreeMap::new();
     for line in &order.lines {

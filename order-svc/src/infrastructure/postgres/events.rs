@@ -16,6 +16,22 @@ pub(super) fn cloud_event(order: &Order, happened: &OrderEvent) -> Result<CloudE
         OrderEvent::Cancelled { reason } => (event::CANCELLED, reason.as_ref()),
     };
     let data = OrderData {
+        reason: reason.map(|reason| reason.as_str().to_owned()),
+        ..order_data(order)
+    };
+    Ok(CloudEvent::new(
+        event::SOURCE,
+        kind,
+        order.id,
+        Some(order.version),
+        order.updated_at,
+        &data,
+    )?)
+}
+
+/// The order as it stands.
+pub(crate) fn order_data(order: &Order) -> OrderData {
+    OrderData {
         order_id: order.id,
         customer_id: order.customer_id,
         status: match order.status {
@@ -55,16 +71,8 @@ pub(super) fn cloud_event(order: &Order, happened: &OrderEvent) -> Result<CloudE
             redeem_points: incentive.redeem_points,
         }),
         holds: order.holds.clone(),
-        reason: reason.map(|reason| reason.as_str().to_owned()),
+        reason: None,
         placed_at: order.placed_at,
         updated_at: order.updated_at,
-    };
-    Ok(CloudEvent::new(
-        event::SOURCE,
-        kind,
-        order.id,
-        Some(order.version),
-        order.updated_at,
-        &data,
-    )?)
+    }
 }

@@ -3,11 +3,15 @@
 
 mod decisions;
 mod events;
+mod keepings;
+mod ledgers;
 mod orders;
 mod rows;
 mod views;
 
 pub use decisions::PgDecisions;
+pub use keepings::PgKeepingViews;
+pub use ledgers::PgLedgers;
 pub use orders::PgOrders;
 pub(crate) use orders::{load_many, save_many};
 pub use views::PgOrderViews;

@@ -160,7 +160,7 @@ pub(crate) async fn load_many(tx: &mut PgConnection, ids: &[Uuid]) -> Result<Vec
     load(tx, ids).await
 }
 
-async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Order>> {
+pub(super) async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<Order>> {
     let orders = sqlx::query_as!(
         OrderRow,
         "select id, customer_id, status, version, currency, points_redeemed, point_value, refunded, discount_code,

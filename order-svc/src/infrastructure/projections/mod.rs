@@ -3,3 +3,4 @@
 mod orders;
 
 pub use orders::ProjectOrders;
+pub(crate) use orders::{rewrite, view};

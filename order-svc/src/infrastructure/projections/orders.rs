@@ -66,7 +66,26 @@ async fn upsert(tx: &mut PgConnection, orders: &[OrderView]) -> Result<()> {
     Ok(())
 }
 
-fn view(order: OrderData) -> OrderView {
+/// Shows these orders as they are given, whatever was shown before, and no longer shows those of `gone`. Whoever calls
+/// this has locked the orders: no newer version can exist.
+pub(crate) async fn rewrite(
+    tx: &mut PgConnection,
+    orders: &[OrderView],
+    gone: &[Uuid],
+) -> Result<()> {
+    let ids: Vec<Uuid> = orders.iter().map(|order| order.id).collect();
+    sqlx::query!(
+        "delete from read_model.orders where order_id = any($1) or order_id = any($2)",
+        &ids,
+        gone,
+    )
+    .execute(&mut *tx)
+    .await?;
+    upsert(tx, orders).await
+}
+
+/// The order as its owner sees it.
+pub(crate) fn view(order: OrderData) -> OrderView {
     let status = match order.status {
         Status::Placed => domain::Status::Placed,
         Status::Confirmed => domain::Status::Confirmed,

@@ -1,0 +1,706 @@
+//! `easyorder audit` finds what was spoilt by hand, names it, and sets right what follows from the rest.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use sqlx::{Connection as _, PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::{
+    common::{
+        Client, Shop,
+        grpc::{Inventory, hold},
+    },
+    program::Program,
+};
+
+/// Everything that is looked at.
+const INVARIANTS: [&str; 23] = [
+    "order-committed-decision",
+    "order-totals",
+    "order-read-model-agrees",
+    "outbox-stuck",
+    "stock-on-hand-is-sum-of-movements",
+    "stock-reserved-is-sum-of-movements",
+    "stock-reserved-is-held",
+    "stock-within-limits",
+    "hold-lines-movements-agree",
+    "hold-overdue",
+    "code-used-is-live-uses",
+    "code-within-limit",
+    "code-use-of-closed-hold",
+    "points-balance-is-ledger",
+    "points-available-is-lots",
+    "points-not-negative",
+    "points-held-is-held-holds",
+    "lot-uses-agree",
+    "product-read-model-agrees",
+    "outbox-stuck",
+    "order-not-followed",
+    "order-holds-are-its-lines",
+    "hold-without-order",
+];
+
+/// What an audit answered.
+struct Findings {
+    status: Option<i32>,
+    report: Value,
+}
+
+type Rows = BTreeSet<(String, String)>;
+
+impl Findings {
+    async fn of(program: &Program, arguments: &[&str]) -> Self {
+        let arguments = [&["audit", "--json"], arguments].concat();
+        let mut process = program.run(&arguments);
+        let status = process.end().await.code();
+        let output = process.output();
+        let report = serde_json::from_str(&output).unwrap_or_else(|_| panic!("{output}"));
+        Self { status, report }
+    }
+
+    /// Invariant and row of each violation.
+    fn rows(&self, which: impl Fn(&Value) -> bool) -> Rows {
+        let text = |violation: &Value, name: &str| violation[name].as_str().unwrap().to_owned();
+        self.report["violations"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|violation| which(violation))
+            .map(|violation| (text(violation, "invariant"), text(violation, "row")))
+            .collect()
+    }
+
+    fn all(&self) -> Rows {
+        self.rows(|_| true)
+    }
+
+    fn repaired(&self) -> Rows {
+        self.rows(|violation| violation["repaired"] == true)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Cure {
+    Repaired,
+    Left,
+}
+use Cure::{Left, Repaired};
+
+/// Something to spoil, and what the audit must say of it.
+struct Spoilt {
+    pool: PgPool,
+    sql: String,
+    found: Vec<(&'static str, String, Cure)>,
+}
+
+struct Scene {
+    shop: Shop,
+    admin: Client,
+    buyer: Client,
+    inventory: Inventory,
+    spoilt: Vec<Spoilt>,
+}
+
+impl Scene {
+    async fn set() -> Self {
+        let shop = Shop::open().await;
+        Self {
+            admin: shop.admin().await,
+            buyer: shop.customer().await,
+            inventory: Inventory::of(&shop),
+            shop,
+            spoilt: Vec::new(),
+        }
+    }
+
+    async fn product(&self, sku: &str) {
+        self.shop.product(&self.admin, sku, 100, 10).await;
+    }
+
+    /// An order of two pieces.
+    async fn order(&self, key: &str) -> Uuid {
+        let order = self.buyer.order(key, &[("KEPT", 2)]).await.expect(201);
+        order["id"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// A hold of so many pieces, which nobody has decided.
+    async fn held(&self, sku: &str, quantity: i64) -> Uuid {
+        let id = Uuid::now_v7();
+        let request = hold(id, 1, &[(sku, quantity)]);
+        self.inventory.reserve(request).await.unwrap();
+        id
+    }
+
+    /// A hold that was given back.
+    async fn released(&self) -> Uuid {
+        let id = Uuid::now_v7();
+        let taken = self.inventory.reserve(hold(id, 1, &[("KEPT", 1)])).await;
+        let token = taken.unwrap().confirmation_token;
+        self.inventory.release(id, 1, &token).await.unwrap();
+        id
+    }
+
+    fn spoil_inventory(&mut self, sql: String, found: Vec<(&'static str, String, Cure)>) {
+        let pool = self.shop.inventory().clone();
+        self.spoilt.push(Spoilt { pool, sql, found });
+    }
+
+    fn spoil_order(&mut self, sql: String, found: Vec<(&'static str, String, Cure)>) {
+        let pool = self.shop.order().clone();
+        self.spoilt.push(Spoilt { pool, sql, found });
+    }
+
+    async fn stock(&mut self) {
+        for sku in [
+            "ON-HAND", "RESERVED", "CONTRA", "LIMITS", "LINE", "SHOWN", "UNSHOWN",
+        ] {
+            self.product(sku).await;
+        }
+        self.spoil_inventory(
+            "update stock set on_hand = on_hand + 5 where sku = 'ON-HAND'".to_owned(),
+            vec![(
+                "stock-on-hand-is-sum-of-movements",
+                "stock ON-HAND".to_owned(),
+                Repaired,
+            )],
+        );
+        self.spoil_inventory(
+            "update stock set reserved = reserved + 1 where sku = 'RESERVED'".to_owned(),
+            vec![
+                (
+                    "stock-reserved-is-sum-of-movements",
+                    "stock RESERVED".to_owned(),
+                    Repaired,
+                ),
+                (
+                    "stock-reserved-is-held",
+                    "stock RESERVED".to_owned(),
+                    Repaired,
+                ),
+            ],
+        );
+        // The movements say one thing, the holds another.
+        let stray = Uuid::now_v7();
+        self.spoil_inventory(
+            format!(
+                "insert into stock_movements (sku, kind, on_hand_delta, reserved_delta, order_id, hold_no)
+                 values ('CONTRA', 'reservation', 0, 2, '{stray}', 1)"
+            ),
+            vec![
+                ("stock-reserved-is-sum-of-movements", "stock CONTRA".to_owned(), Left),
+                ("hold-lines-movements-agree", format!("hold_lines {stray}/1 CONTRA"), Left),
+            ],
+        );
+        self.held("LIMITS", 4).await;
+        self.spoil_inventory(
+            "alter table stock drop constraint stock_not_oversold;
+             update stock set on_hand = 3 where sku = 'LIMITS';
+             update read_model.products set in_stock = false where sku = 'LIMITS';
+             insert into stock_movements (sku, kind, on_hand_delta, reserved_delta)
+             values ('LIMITS', 'adjustment', -7, 0)"
+                .to_owned(),
+            vec![("stock-within-limits", "stock LIMITS".to_owned(), Left)],
+        );
+        let id = self.held("LINE", 2).await;
+        self.spoil_inventory(
+            format!("update hold_lines set quantity = 3 where order_id = '{id}'"),
+            vec![
+                (
+                    "hold-lines-movements-agree",
+                    format!("hold_lines {id}/1 LINE"),
+                    Left,
+                ),
+                ("stock-reserved-is-held", "stock LINE".to_owned(), Left),
+            ],
+        );
+        self.spoil_inventory(
+            "update read_model.products set price = price + 1 where sku = 'SHOWN';
+             delete from read_model.products where sku = 'UNSHOWN';
+             insert into read_model.products (sku, name, price, currency, version, in_stock, created_at, updated_at)
+             values ('UNKNOWN', 'x', 1, 'GBP', 1, true, now(), now())"
+                .to_owned(),
+            ["SHOWN", "UNSHOWN", "UNKNOWN"]
+                .map(|sku| ("product-read-model-agrees", format!("products {sku}"), Repaired))
+                .into(),
+        );
+    }
+
+    async fn codes(&mut self) {
+        let code = |code: &str, used: i64, limits: &str| {
+            format!(
+                "insert into discount_codes (code, kind, value, used, max_uses, max_uses_per_customer)
+                 values ('{code}', 'percent', 10, {used}, {limits});"
+            )
+        };
+        let uses = |code: &str, id: Uuid, customer: Uuid, returned: &str| {
+            format!(
+                "insert into code_uses (order_id, hold_no, code, customer_id, discount, returned_at)
+                 values ('{id}', 1, '{code}', '{customer}', 1, {returned});"
+            )
+        };
+        let (ann, bob) = (Uuid::now_v7(), Uuid::now_v7());
+        let id = self.held("KEPT", 1).await;
+        self.spoil_inventory(
+            code("USED", 5, "null, null") + &uses("USED", id, ann, "null"),
+            vec![(
+                "code-used-is-live-uses",
+                "discount_codes USED".to_owned(),
+                Repaired,
+            )],
+        );
+        let (one, two) = (self.held("KEPT", 1).await, self.held("KEPT", 1).await);
+        self.spoil_inventory(
+            "alter table discount_codes drop constraint discount_codes_used_within;".to_owned()
+                + &code("MANY", 2, "1, null")
+                + &uses("MANY", one, ann, "null")
+                + &uses("MANY", two, bob, "null"),
+            vec![("code-within-limit", "discount_codes MANY".to_owned(), Left)],
+        );
+        let (one, two) = (self.held("KEPT", 1).await, self.held("KEPT", 1).await);
+        self.spoil_inventory(
+            code("EACH", 2, "null, 1")
+                + &uses("EACH", one, ann, "null")
+                + &uses("EACH", two, ann, "null"),
+            vec![(
+                "code-within-limit",
+                format!("discount_codes EACH of customer {ann}"),
+                Left,
+            )],
+        );
+        let (live, closed) = (self.held("KEPT", 1).await, self.released().await);
+        self.spoil_inventory(
+            code("CLOSED", 1, "null, null")
+                + &uses("CLOSED", closed, ann, "null")
+                + &uses("CLOSED", live, bob, "now()"),
+            [closed, live]
+                .map(|id| ("code-use-of-closed-hold", format!("code_uses {id}/1"), Left))
+                .into(),
+        );
+        // Whether it is used twice or not at all, its uses and the holds do not agree.
+        let closed = self.released().await;
+        self.spoil_inventory(
+            code("DOUBT", 2, "null, null") + &uses("DOUBT", closed, ann, "null"),
+            vec![
+                (
+                    "code-use-of-closed-hold",
+                    format!("code_uses {closed}/1"),
+                    Left,
+                ),
+                (
+                    "code-used-is-live-uses",
+                    "discount_codes DOUBT".to_owned(),
+                    Left,
+                ),
+            ],
+        );
+    }
+
+    async fn points(&mut self) {
+        let account = |customer: Uuid, pending: i64, available: i64, held: i64| {
+            format!(
+                "insert into loyalty_accounts values ('{customer}', {pending}, {available}, {held});"
+            )
+        };
+        let entry = |customer: Uuid, from: &str, to: &str, points: i64| {
+            format!(
+                "insert into loyalty_entries (customer_id, from_account, to_account, points, reason)
+                 values ('{customer}', '{from}', '{to}', {points}, 'test');"
+            )
+        };
+        let lot = |customer: Uuid, points: i64, remaining: i64| {
+            format!(
+                "insert into loyalty_lots (customer_id, points, remaining, expires_at)
+                 values ('{customer}', {points}, {remaining}, now() + interval '1 year');"
+            )
+        };
+        let row = |customer: Uuid| format!("loyalty_accounts {customer}");
+
+        let balance = Uuid::now_v7();
+        self.spoil_inventory(
+            account(balance, 100, 3, 0)
+                + &entry(balance, "issued", "pending", 50)
+                + &entry(balance, "issued", "available", 10)
+                + &lot(balance, 10, 10),
+            vec![
+                ("points-balance-is-ledger", row(balance), Repaired),
+                ("points-available-is-lots", row(balance), Repaired),
+            ],
+        );
+        let missing = Uuid::now_v7();
+        self.spoil_inventory(
+            entry(missing, "issued", "pending", 50),
+            vec![("points-balance-is-ledger", row(missing), Repaired)],
+        );
+        let lots = Uuid::now_v7();
+        self.spoil_inventory(
+            account(lots, 0, 10, 0) + &entry(lots, "issued", "available", 10) + &lot(lots, 10, 7),
+            vec![("points-available-is-lots", row(lots), Left)],
+        );
+        // Neither the lots nor the account are what was entered: nobody knows.
+        let doubt = Uuid::now_v7();
+        self.spoil_inventory(
+            account(doubt, 0, 9, 0) + &entry(doubt, "issued", "available", 10) + &lot(doubt, 10, 7),
+            vec![
+                ("points-balance-is-ledger", row(doubt), Left),
+                ("points-available-is-lots", row(doubt), Left),
+            ],
+        );
+        let negative = Uuid::now_v7();
+        self.spoil_inventory(
+            "alter table loyalty_accounts drop constraint loyalty_accounts_not_negative;"
+                .to_owned()
+                + &account(negative, 0, 5, -5)
+                + &entry(negative, "held", "available", 5)
+                + &lot(negative, 5, 5),
+            vec![
+                ("points-not-negative", row(negative), Left),
+                ("points-held-is-held-holds", row(negative), Left),
+            ],
+        );
+        let (taker, id) = (Uuid::now_v7(), self.held("KEPT", 1).await);
+        self.spoil_inventory(
+            account(taker, 0, 6, 4)
+                + &entry(taker, "issued", "available", 10)
+                + &entry(taker, "available", "held", 4)
+                + &lot(taker, 10, 6)
+                + &format!(
+                    "update holds set points = 4, customer_id = '{taker}' where order_id = '{id}';
+                     insert into loyalty_lot_uses (order_id, hold_no, lot_id, points)
+                     select '{id}', 1, id, 3 from loyalty_lots where customer_id = '{taker}'"
+                ),
+            vec![("lot-uses-agree", format!("holds {id}/1"), Left)],
+        );
+    }
+
+    async fn orders_here_and_there(&mut self) {
+        let (forgotten, behind) = (self.order("forgotten").await, self.order("behind").await);
+        let (undone, stray) = (self.order("undone").await, self.held("KEPT", 1).await);
+        let second = self.order("second").await;
+        self.shop.settle_orders().await;
+        self.spoil_inventory(
+            format!("delete from followed_orders where order_id = '{forgotten}'"),
+            vec![(
+                "order-not-followed",
+                format!("orders {forgotten}"),
+                Repaired,
+            )],
+        );
+        let held = "state = 'HELD', expires_at = null";
+        self.spoil_inventory(
+            format!(
+                "update followed_orders set version = 1 where order_id = '{behind}';
+                 update holds set {held} where order_id = '{behind}'"
+            ),
+            vec![("order-not-followed", format!("orders {behind}"), Repaired)],
+        );
+        self.spoil_inventory(
+            format!("update holds set {held} where order_id = '{undone}'"),
+            vec![(
+                "order-holds-are-its-lines",
+                format!("orders {undone}"),
+                Left,
+            )],
+        );
+        let long_ago = "updated_at = now() - interval '30 minutes'";
+        self.spoil_inventory(
+            format!("update holds set state = 'CONFIRMED', {long_ago} where order_id = '{stray}'"),
+            vec![("hold-without-order", format!("holds {stray}/1"), Left)],
+        );
+        self.spoil_inventory(
+            format!(
+                "insert into holds (order_id, hold_no, state, updated_at)
+                 values ('{second}', 7, 'CONFIRMED', now() - interval '30 minutes')"
+            ),
+            vec![("hold-without-order", format!("holds {second}/7"), Left)],
+        );
+    }
+
+    async fn orders(&mut self) {
+        let (closed, ghost) = (self.order("closed").await, Uuid::now_v7());
+        let (old, other) = (self.order("old").await, self.order("other").await);
+        let (hidden, unknown) = (self.order("hidden").await, Uuid::now_v7());
+        let refunded = self.order("refunded").await;
+        self.shop.settle_orders().await;
+        self.spoil_order(
+            format!(
+                "update decisions set outcome = 'closed' where order_id = '{closed}';
+                 insert into decisions (order_id, hold_no, outcome) values ('{ghost}', 3, 'committed')"
+            ),
+            vec![
+                ("order-committed-decision", format!("decisions {closed}/1"), Left),
+                ("order-committed-decision", format!("decisions {ghost}/3"), Left),
+            ],
+        );
+        self.spoil_order(
+            format!(
+                "update read_model.orders set version = 99 where order_id = '{old}';
+                 update read_model.orders set document = jsonb_set(document, '{{total}}', '1') where order_id = '{other}';
+                 insert into read_model.orders select '{unknown}', customer_id, status, version, placed_at, document
+                   from read_model.orders where order_id = '{hidden}';
+                 delete from read_model.orders where order_id = '{hidden}'"
+            ),
+            [old, other, hidden, unknown]
+                .map(|id| ("order-read-model-agrees", format!("read_model.orders {id}"), Repaired))
+                .into(),
+        );
+        self.spoil_order(
+            format!("update orders set refunded = 5 where id = '{refunded}'"),
+            vec![
+                ("order-totals", format!("orders {refunded}"), Left),
+                (
+                    "order-read-model-agrees",
+                    format!("read_model.orders {refunded}"),
+                    Repaired,
+                ),
+            ],
+        );
+    }
+
+    /// Events that are in somebody's hand, as `session` is.
+    async fn outboxes(&mut self, session: i32) {
+        for (pool, seq) in [
+            (self.shop.order().clone(), 900_001),
+            (self.shop.inventory().clone(), 900_002),
+        ] {
+            self.spoilt.push(Spoilt {
+                pool,
+                sql: format!(
+                    "insert into outbox (seq, id, kind, payload, created_at, leased_until, leased_by)
+                     overriding system value
+                     values ({seq}, gen_random_uuid(), 'test', '', now() - interval '30 minutes',
+                             now() + interval '1 hour', {session})"
+                ),
+                found: vec![("outbox-stuck", format!("outbox {seq}"), Left)],
+            });
+        }
+    }
+
+    /// A hold past its time, which nobody can decide: its decision is just being written by `busy`.
+    async fn overdue(&mut self, busy: &mut PgConnection) {
+        let id = self.held("KEPT", 1).await;
+        let decide = format!("insert into decisions values ('{id}', 1, 'committed')");
+        run(&mut *busy, decide).await;
+        self.spoil_inventory(
+            format!(
+                "update holds set expires_at = now() - interval '2 minutes' where order_id = '{id}'"
+            ),
+            vec![("hold-overdue", format!("holds {id}/1"), Left)],
+        );
+    }
+
+    fn found(&self, which: impl Fn(&str, Cure) -> bool) -> Rows {
+        self.spoilt
+            .iter()
+            .flat_map(|spoilt| &spoilt.found)
+            .filter(|(invariant, _, cure)| which(invariant, *cure))
+            .map(|(invariant, row, _)| ((*invariant).to_owned(), row.clone()))
+            .collect()
+    }
+}
+
+async fn run<'c>(executor: impl sqlx::PgExecutor<'c>, sql: String) {
+    executor
+        .execute(sqlx::raw_sql(sqlx::AssertSqlSafe(sql)))
+        .await
+        .expect("SQL");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_spoilt_is_named_and_what_follows_from_the_rest_is_repaired() {
+    let mut scene = Scene::set().await;
+    scene.shop.product(&scene.admin, "KEPT", 100, 1_000).await;
+    let program = Program::of(&scene.shop)
+        .with(
+            "ORDER_GRPC_URL",
+            format!("http://{}", scene.shop.configs.order.grpc_addr),
+        )
+        .with(
+            "INVENTORY_GRPC_URL",
+            format!("http://{}", scene.shop.configs.inventory.grpc_addr),
+        );
+    let mut busy = PgConnection::connect(scene.shop.databases.order.url.expose())
+        .await
+        .unwrap();
+    let session: i32 = sqlx::query_scalar("select pg_backend_pid()")
+        .fetch_one(&mut busy)
+        .await
+        .unwrap();
+    run(&mut busy, "begin".to_owned()).await;
+    scene.stock().await;
+    scene.codes().await;
+    scene.points().await;
+    scene.orders_here_and_there().await;
+    scene.orders().await;
+    scene.outboxes(session).await;
+    scene.overdue(&mut busy).await;
+    scene.shop.settle_orders().await;
+
+    let clean = Findings::of(&program, &["--settle", "0"]).await;
+    assert_eq!((clean.status, clean.all()), (Some(0), Rows::new()));
+    let checked = clean.report["checked"].as_array().unwrap();
+    let names: Vec<&str> = checked
+        .iter()
+        .map(|checked| checked["invariant"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        names.iter().collect::<BTreeSet<_>>(),
+        INVARIANTS.iter().collect()
+    );
+    assert_eq!(names.len(), INVARIANTS.len());
+    for name in [
+        "stock-reserved-is-held",
+        "order-holds-are-its-lines",
+        "hold-without-order",
+    ] {
+        let checked = checked
+            .iter()
+            .find(|checked| checked["invariant"] == name)
+            .unwrap();
+        assert!(checked["rows"].as_i64() > Some(0), "{checked}");
+    }
+
+    for spoilt in &scene.spoilt {
+        run(&spoilt.pool, spoilt.sql.clone()).await;
+    }
+    let found = Findings::of(&program, &["--settle", "0"]).await;
+    assert_eq!(
+        (found.status, found.all()),
+        (Some(1), scene.found(|_, _| true))
+    );
+    assert_eq!(found.repaired(), Rows::new());
+
+    // What is young may be on its way; what a service says of itself alone is old enough.
+    run(
+        scene.shop.inventory(),
+        "update holds set updated_at = now() - interval '2 hours'
+          where state = 'CONFIRMED' and updated_at > now() - interval '10 minutes'"
+            .to_owned(),
+    )
+    .await;
+    let young = Findings::of(&program, &["--settle", "3600"]).await;
+    let moving = [
+        "order-not-followed",
+        "order-holds-are-its-lines",
+        "hold-without-order",
+        "order-read-model-agrees",
+        "outbox-stuck",
+    ];
+    let mut expected = scene.found(|invariant, _| !moving.contains(&invariant));
+    let shown_for_no_order =
+        young.rows(|violation| violation["detail"] == "is shown, but there is no such order");
+    assert_eq!(shown_for_no_order.len(), 1);
+    expected.extend(shown_for_no_order);
+    assert_eq!(young.all(), expected);
+
+    let repair = Findings::of(&program, &["--settle", "0", "--repair"]).await;
+    assert_eq!(repair.status, Some(1));
+    assert_eq!(repair.repaired(), scene.found(|_, cure| cure == Repaired));
+    assert_eq!(repair.all(), scene.found(|_, _| true));
+    let left = Findings::of(&program, &["--settle", "0"]).await;
+    assert_eq!(
+        (left.status, left.all()),
+        (Some(1), scene.found(|_, cure| cure == Left))
+    );
+    let levels: (i64, i64) =
+        sqlx::query_as("select on_hand, (select reserved from stock where sku = 'RESERVED') from stock where sku = 'ON-HAND'")
+            .fetch_one(scene.shop.inventory())
+            .await
+            .unwrap();
+    assert_eq!(levels, (10, 0));
+
+    run(&mut busy, "rollback".to_owned()).await;
+    scene.shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_repaired_is_all_well_and_a_service_that_is_away_is_not() {
+    let scene = Scene::set().await;
+    scene.product("A").await;
+    scene.shop.show_products().await;
+    let order = format!("http://{}", scene.shop.configs.order.grpc_addr);
+    let inventory = format!("http://{}", scene.shop.configs.inventory.grpc_addr);
+    let audit = async |order: &str, arguments: &[&str]| {
+        let program = Program::of(&scene.shop)
+            .with("ORDER_GRPC_URL", order)
+            .with("INVENTORY_GRPC_URL", &inventory);
+        let mut process = program.run(&[&["audit"], arguments].concat());
+        (process.end().await.code(), process.output())
+    };
+    let (status, output) = audit(&order, &[]).await;
+    assert_eq!(status, Some(0), "{output}");
+    assert!(output.ends_with("All is well.\n"), "{output}");
+
+    run(
+        scene.shop.inventory(),
+        "update stock set on_hand = 11 where sku = 'A'".to_owned(),
+    )
+    .await;
+    let (status, output) = audit(&order, &[]).await;
+    assert_eq!(status, Some(1), "{output}");
+    let line = "stock-on-hand-is-sum-of-movements: stock A on_hand is 11, the movements come to 10";
+    assert!(output.contains(line), "{output}");
+    let (status, output) = audit(&order, &["--repair"]).await;
+    assert_eq!(status, Some(0), "{output}");
+    assert!(output.contains(&format!("{line} (repaired)")), "{output}");
+
+    let nowhere = format!("http://{}", chassis::testing::free_addr());
+    let (status, output) = audit(&nowhere, &[]).await;
+    assert_eq!(status, Some(2), "{output}");
+    assert!(
+        output.contains(&format!("cannot audit order-svc at {nowhere}")),
+        "{output}"
+    );
+    // What the other says is told all the same.
+    assert!(output.contains("stock-reserved-is-held"), "{output}");
+    scene.shop.close().await;
+}
+
+impl Shop {
+    /// Waits until nothing is on its way but holds that nobody decides.
+    async fn settle_orders(&self) {
+        let behind = async || -> i64 {
+            let versions =
+                "select count(*) from orders o left join read_model.orders v on v.order_id = o.id
+                             where o.status = 'placed' or v.version is distinct from o.version";
+            let placed: i64 = sqlx::query_scalar(versions)
+                .fetch_one(self.order())
+                .await
+                .unwrap();
+            let written: i64 =
+                sqlx::query_scalar("select coalesce(sum(version), 0)::bigint from orders")
+                    .fetch_one(self.order())
+                    .await
+                    .unwrap();
+            let followed: i64 =
+                sqlx::query_scalar("select coalesce(sum(version), 0)::bigint from followed_orders")
+                    .fetch_one(self.inventory())
+                    .await
+                    .unwrap();
+            let unpublished = "select count(*) from outbox where published_at is null";
+            let mut waiting = placed + (written - followed);
+            for pool in [self.order(), self.inventory()] {
+                let count: i64 = sqlx::query_scalar(unpublished)
+                    .fetch_one(pool)
+                    .await
+                    .unwrap();
+                waiting += count;
+            }
+            waiting
+        };
+        crate::common::until("nothing is on its way", async || behind().await == 0).await;
+        self.show_products().await;
+    }
+
+    /// Products that were made past the catalogue are shown, too.
+    async fn show_products(&self) {
+        run(
+            self.inventory(),
+            "insert into read_model.products (sku, name, price, currency, version, in_stock, created_at, updated_at)
+             select sku, name, price, currency, version, true, created_at, updated_at from products
+             on conflict do nothing"
+                .to_owned(),
+        )
+        .await;
+    }
+}
