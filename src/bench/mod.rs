@@ -3,6 +3,7 @@
 mod cpu;
 mod database;
 mod fsync;
+mod lab;
 mod load;
 mod report;
 mod reserve;

@@ -1,6 +1,7 @@
 //! The worker from outside: jobs on a database of its own per test, events over RabbitMQ, REST over HTTP.
 #![allow(clippy::unwrap_used)]
 
+mod audit;
 mod console;
 mod errors;
 mod expire_points;

@@ -1,0 +1,253 @@
+//! One round after the other, on a server of its own each.
+
+use std::{
+    convert::Infallible,
+    io::{IsTerminal as _, Write as _},
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use chassis::grpc;
+use indicatif::{ProgressBar, ProgressStyle};
+use inventory_svc::Reservations;
+use proto::inventory::v1::{
+    GetAvailabilityRequest, inventory_service_client::InventoryServiceClient,
+};
+use tonic::transport::Channel;
+
+use super::{
+    cpu::Cpu,
+    database::{Count, Scratch, Server as Postgres, sku},
+    load::{self, Load, Tally},
+    report::Measured,
+    reserve::Options,
+    server::{Server, name},
+};
+
+/// Events are published at thousands a second.
+const DRAIN: Duration = Duration::from_secs(300);
+/// A connection of PostgreSQL tells what it has done once a second, and only when it has done something.
+const STATS_INTERVAL: Duration = Duration::from_millis(1_100);
+
+/// What all rounds have in common.
+pub struct Lab<'a> {
+    pub options: &'a Options,
+    pub load: Arc<Load>,
+    /// Connections of the server under test.
+    pub pool: u32,
+    pub postgres_is_local: bool,
+    pub rabbitmq_is_local: bool,
+}
+
+impl Lab<'_> {
+    pub async fn round(
+        &self,
+        postgres: &mut Postgres,
+        database: &Scratch,
+        way: Reservations,
+        round: u32,
+    ) -> anyhow::Result<Measured> {
+        let title = format!("{} {round}/{}", name(way), self.options.rounds);
+        let server = Server::start(database, way).await?;
+        let channels: Vec<Channel> = (0..self.options.connections.get())
+            .map(|_| grpc::channel(&server.grpc_url))
+            .collect::<anyhow::Result<_>>()?;
+
+        let before = database.count().await?;
+        let warm_up = Duration::from_secs(self.options.warm_up.into());
+        let warm = self.busy(&channels, warm_up, &title, true).await?;
+        // The events of the warm-up are not the round's to publish.
+        database.drained(DRAIN).await?;
+        self.tell_stats(&channels).await?;
+        let commits = postgres.commits(database).await?;
+        let cpu = self.cpu(&server);
+
+        let seconds = Duration::from_secs(self.options.seconds.get().into());
+        let tally = self.busy(&channels, seconds, &title, false).await?;
+
+        let unpublished = database.unpublished().await?;
+        self.tell_stats(&channels).await?;
+        let transactions = postgres.commits(database).await? - commits;
+        let ended = Instant::now();
+        database.drained(DRAIN).await?;
+        let drain = ended.elapsed();
+        let cpu = self.cpu(&server).since(cpu);
+        let after = database.count().await?;
+        server.stop().await;
+
+        let problems = compare(before, after, &[&warm, &tally], self.options.lines.get());
+        let measured = Measured {
+            way: name(way),
+            round,
+            seconds: seconds.as_secs_f64(),
+            // Asking for them has cost some.
+            transactions: transactions.saturating_sub(self.pokes()),
+            tally,
+            cpu,
+            unpublished,
+            drain,
+            problems,
+        };
+        let _ = writeln!(
+            std::io::stderr(),
+            "{title:<12} {:>9} reservations/s",
+            indicatif::HumanCount(measured.per_second().round() as u64).to_string(),
+        );
+        Ok(measured)
+    }
+
+    fn cpu(&self, server: &Server) -> Cpu {
+        Cpu::now(
+            Some(server.pid),
+            self.postgres_is_local,
+            self.rabbitmq_is_local,
+        )
+    }
+
+    /// Load for so long, with a bar on a terminal.
+    async fn busy(
+        &self,
+        channels: &[Channel],
+        duration: Duration,
+        title: &str,
+        warm_up: bool,
+    ) -> anyhow::Result<Tally> {
+        let bar = ProgressBar::new(u64::try_from(duration.as_millis())?);
+        if let Ok(style) = ProgressStyle::with_template("{prefix:<12} [{wide_bar}] {msg}") {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_prefix(title.to_owned());
+        self.load.progress.store(0, Ordering::Relaxed);
+        let run = load::run(&self.load, channels, duration);
+        let tally = if std::io::stderr().is_terminal() {
+            tokio::select! {
+                tally = run => tally,
+                never = self.watch(&bar, warm_up) => match never {},
+            }
+        } else {
+            run.await
+        };
+        bar.finish_and_clear();
+        tally
+    }
+
+    async fn watch(&self, bar: &ProgressBar, warm_up: bool) -> Infallible {
+        let begun = Instant::now();
+        let word = if warm_up { " (warming up)" } else { "" };
+        loop {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            let elapsed = begun.elapsed();
+            let granted = self.load.progress.load(Ordering::Relaxed);
+            let rate = granted as f64 / elapsed.as_secs_f64();
+            bar.set_position(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
+            bar.set_message(format!("{rate:.0}/s{word}"));
+        }
+    }
+
+    fn pokes(&self) -> u64 {
+        u64::from(self.pool) * 4
+    }
+
+    /// Makes each connection of the server tell PostgreSQL's statistics what it has done: it does so at the end of a
+    /// transaction, if the last time was a second ago.
+    async fn tell_stats(&self, channels: &[Channel]) -> anyhow::Result<()> {
+        tokio::time::sleep(STATS_INTERVAL).await;
+        let looking =
+            (0..self.pokes())
+                .zip(channels.iter().cycle())
+                .map(|(_, channel)| async move {
+                    let request = GetAvailabilityRequest { skus: vec![sku(0)] };
+                    InventoryServiceClient::new(channel.clone())
+                        .get_availability(grpc::request(request, Duration::from_secs(30)))
+                        .await
+                });
+        futures::future::try_join_all(looking).await?;
+        Ok(())
+    }
+}
+
+/// What the database says against what was answered.
+fn compare(before: Count, after: Count, tallies: &[&Tally], lines: usize) -> Vec<String> {
+    let accepted: u64 = tallies.iter().map(|tally| tally.accepted).sum();
+    let doubtful: u64 = tallies.iter().map(|tally| tally.doubtful).sum();
+    let held = (after.held - before.held).unsigned_abs();
+    let mut problems = Vec::new();
+    if !(accepted..=accepted + doubtful).contains(&held) || after.held < before.held {
+        problems.push(format!(
+            "{accepted} reservations were granted ({doubtful} answers unknown), and {held} are in the database"
+        ));
+    }
+    if after.other > 0 {
+        problems.push(format!("{} holds are no longer HELD", after.other));
+    }
+    let pieces = after.pieces - before.pieces;
+    if pieces.unsigned_abs() != held * lines as u64 {
+        problems.push(format!(
+            "{held} holds of {lines} pieces have {pieces} pieces on their lines"
+        ));
+    }
+    if after.reserved != after.pieces || after.moved != after.pieces || after.wrong_skus > 0 {
+        problems.push(format!(
+            "{} pieces are on lines, {} reserved, {} moved; {} SKUs do not agree",
+            after.pieces, after.reserved, after.moved, after.wrong_skus
+        ));
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_miscount_is_found() {
+        let tally = |accepted, doubtful| Tally {
+            accepted,
+            in_time: accepted,
+            latency: hdrhistogram::Histogram::new(3).unwrap(),
+            errors: Default::default(),
+            doubtful,
+        };
+        let count = |held| Count {
+            held,
+            other: 0,
+            pieces: held * 2,
+            reserved: held * 2,
+            moved: held * 2,
+            wrong_skus: 0,
+        };
+        let found = |after, doubtful| {
+            compare(count(10), after, &[&tally(3, 0), &tally(4, doubtful)], 2).len()
+        };
+        assert_eq!(found(count(17), 0), 0);
+        assert_eq!(found(count(18), 1), 0);
+        assert_eq!(found(count(18), 0), 1);
+        assert_eq!(found(count(16), 1), 1);
+        for wrong in [
+            Count {
+                other: 1,
+                ..count(17)
+            },
+            Count {
+                pieces: 33,
+                reserved: 33,
+                moved: 33,
+                ..count(17)
+            },
+            Count {
+                reserved: 33,
+                ..count(17)
+            },
+            Count {
+                moved: 35,
+                ..count(17)
+            },
+            Count {
+                wrong_skus: 1,
+                ..count(17)
+            },
+        ] {
+            assert_eq!(found(wrong, 0), 1, "{wrong:?}");
+        }
+    }
+}
