@@ -1,6 +1,6 @@
 //! Taking holds: any number of requests in one transaction, each whole or not at all.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chassis::{
     Code, Error, Result,
@@ -231,7 +231,9 @@ fn repeat(hold: &TakenHold, known: &[u8], asked: &[u8]) -> Result<TakenHold> {
 
 /// Those of the requested holds that are there already.
 async fn look_up(tx: &mut PgConnection, batch: &[Taking]) -> Result<HashMap<HoldKey, Known>> {
-    let (orders, hold_nos) = columns(batch.iter().map(|taking| taking.key));
+    // Twins ask for the same one.
+    let distinct: BTreeSet<HoldKey> = batch.iter().map(|taking| taking.key).collect();
+    let (orders, hold_nos) = columns(distinct.into_iter());
     let rows = sqlx::query!(
         r#"select h.order_id, h.hold_no, h.state, h.token, h.fingerprint, h.currency, h.points, h.point_value,
                   u.code as "code?"
