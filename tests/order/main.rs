@@ -8,6 +8,7 @@ mod common;
 mod cancelling;
 mod crashes;
 mod delivery;
+mod figures;
 mod listing;
 mod outages;
 mod ownership;

@@ -54,8 +54,16 @@ async fn in_the_end(wish: Wish) -> String {
     }
 }
 
-/// 2,000 orders for 100 pieces, 500 for 10 uses of a code, 50 orders of 30 points each for a balance of 100.
-async fn rush(shop: &Shop, admin: &Client) {
+/// Who takes part.
+struct Crowd {
+    admin: Client,
+    buyers: Vec<Client>,
+    saver: Client,
+}
+
+/// 100 pieces, 10 uses of a code, a balance of 100 points.
+async fn gather(shop: &Shop) -> Crowd {
+    let admin = &shop.admin().await;
     shop.product(admin, "FEW", 1_000, 100).await;
     shop.product(admin, "MANY", 1_000, 10_000).await;
     let code = json!({"code": "FIRST10", "kind": "percent", "value": 10, "max_uses": 10});
@@ -68,7 +76,16 @@ async fn rush(shop: &Shop, admin: &Client) {
     let grant = format!("/v1/loyalty/{}/adjustments", saver.id().await);
     let hundred = json!({"points": 100, "reason": "welcome"});
     admin.post(&grant, hundred).await.expect(201);
+    Crowd {
+        admin: admin.clone(),
+        buyers,
+        saver,
+    }
+}
 
+/// 2,000 orders for the pieces, 500 for the uses, 50 of 30 points each.
+async fn rush(crowd: &Crowd) {
+    let Crowd { buyers, saver, .. } = crowd;
     let lines = |sku: &str| json!([{"sku": sku, "quantity": 1}]);
     let of = |n: usize| buyers[n % BUYERS].clone();
     let few = (0..2_000).map(|n| Wish {
@@ -122,8 +139,11 @@ async fn rush(shop: &Shop, admin: &Client) {
         pointed,
         counts(&[("placed", 3), ("incentive.redeem_points", 47)])
     );
+}
 
+async fn check(shop: &Shop, crowd: &Crowd) {
     shop.check_invariants().await;
+    let Crowd { admin, saver, .. } = crowd;
     let few = admin.get("/v1/products/FEW/stock").await.expect(200);
     assert_eq!(
         (&few["reserved"], &few["available"]),
@@ -141,8 +161,9 @@ async fn rush(shop: &Shop, admin: &Client) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_scarce_is_sold_to_the_last_piece_use_and_point() {
     let shop = Shop::open().await;
-    let admin = shop.admin().await;
-    rush(&shop, &admin).await;
+    let crowd = gather(&shop).await;
+    rush(&crowd).await;
+    check(&shop, &crowd).await;
     shop.close().await;
 }
 
@@ -161,25 +182,31 @@ async fn and_so_it_is_while_inventory_svc_is_killed_every_two_seconds() {
     ];
     let program = Program::of(&shop);
     let mut inventory = start_inventory(&program, &shop).await;
-    let admin = shop.admin().await;
+    let crowd = gather(&shop).await;
     let mut kills = 0;
     {
-        let mut rush = std::pin::pin!(rush(&shop, &admin));
+        let mut rush = std::pin::pin!(rush(&crowd));
         loop {
             tokio::select! {
                 () = &mut rush => break,
                 () = sleep(Duration::from_secs(2)) => {
                     inventory.kill().await;
                     kills += 1;
-                    inventory = tokio::select! {
-                        () = &mut rush => panic!("it ended while inventory-svc was down"),
-                        started = start_inventory(&program, &shop) => started,
-                    };
+                    let mut starting = std::pin::pin!(start_inventory(&program, &shop));
+                    tokio::select! {
+                        started = &mut starting => inventory = started,
+                        // What is left may be answered while it starts.
+                        () = &mut rush => {
+                            inventory = starting.await;
+                            break;
+                        }
+                    }
                 }
             }
         }
     }
     assert!(kills >= 3, "killed {kills} times only");
+    check(&shop, &crowd).await;
     drop(inventory);
     for service in services {
         service.stop().await;

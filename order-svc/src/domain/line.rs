@@ -45,26 +45,32 @@ impl Line {
         self.ordered() - self.returned_quantity
     }
 
-    /// What `pieces` of the line cost: their price, less their share of the line's own discount and points. The shares of
-    /// the pieces that go come out of the same sum as those of the pieces that stay, so nothing is lost by rounding,
-    /// however many steps it takes; and what one line loses never moves to another.
+    /// What `pieces` of the line cost: their price, less their share of the line's own discount, less the share of that
+    /// which points pay. The shares of the pieces that go come out of the same sums as those of the pieces that stay, so
+    /// nothing is lost by rounding, however many steps it takes; no piece that goes makes another dearer; and what one
+    /// line loses never moves to another.
     #[must_use]
     pub fn cost_of(&self, pieces: i64) -> Cost {
-        let share = |of: i64| {
-            let exact = i128::from(of) * i128::from(pieces);
-            let rounded_up = exact.div_euclid(i128::from(self.quantity))
-                + i128::from(exact.rem_euclid(i128::from(self.quantity)) > 0);
-            i64::try_from(rounded_up).unwrap_or(i64::MAX)
-        };
-        let discount = share(self.discount);
-        // Of the two together, so that they are never more than the pieces cost.
-        let both = share(self.discount + self.points_value);
+        let discount = share(self.discount, pieces, self.quantity);
+        // Points pay for what the discount leaves: so the two are never more than the pieces cost.
+        let left = pieces * self.unit_price - discount;
+        let left_of_all = self.quantity * self.unit_price - self.discount;
+        let points_value = share(self.points_value, left, left_of_all);
         Cost {
             discount,
-            points_value: both - discount,
-            total: pieces * self.unit_price - both,
+            points_value,
+            total: left - points_value,
         }
     }
+}
+
+/// `part` in `whole` of an amount, rounded up: in favour of who keeps the part.
+fn share(amount: i64, part: i64, whole: i64) -> i64 {
+    let (exact, whole) = (i128::from(amount) * i128::from(part), i128::from(whole));
+    if whole == 0 {
+        return 0;
+    }
+    i64::try_from((exact + whole - 1) / whole).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -117,6 +123,7 @@ mod tests {
                 // What a piece takes with it is its price and its share, to the penny.
                 prop_assert!((0..=unit_price).contains(&(more.total - fewer.total)));
                 prop_assert!(more.discount >= fewer.discount);
+                prop_assert!(more.points_value >= fewer.points_value);
             }
         }
     }
