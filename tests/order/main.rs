@@ -8,6 +8,7 @@ mod common;
 mod cancelling;
 mod crashes;
 mod delivery;
+mod keeping;
 mod listing;
 mod outages;
 mod ownership;
