@@ -65,12 +65,18 @@ impl Lab<'_> {
         let seconds = Duration::from_secs(self.options.seconds.get().into());
         let tally = self.busy(&channels, seconds, &title, false).await?;
 
-        let unpublished = database.unpublished().await?;
-        self.tell_stats(&channels).await?;
-        let transactions = postgres.commits(database).await? - commits;
         let ended = Instant::now();
-        database.drained(DRAIN).await?;
-        let drain = ended.elapsed();
+        let unpublished = database.unpublished().await?;
+        let count = async {
+            self.tell_stats(&channels).await?;
+            postgres.commits(database).await
+        };
+        let drain = async {
+            database.drained(DRAIN).await?;
+            anyhow::Ok(ended.elapsed())
+        };
+        let (counted, drain) = tokio::try_join!(count, drain)?;
+        let transactions = counted.saturating_sub(commits);
         let cpu = self.cpu(&server).since(cpu);
         let after = database.count().await?;
         server.stop().await;
@@ -207,6 +213,7 @@ mod tests {
             latency: hdrhistogram::Histogram::new(3).unwrap(),
             errors: Default::default(),
             doubtful,
+            took: Duration::ZERO,
         };
         let count = |held| Count {
             held,

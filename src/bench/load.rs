@@ -48,6 +48,8 @@ pub struct Tally {
     pub errors: BTreeMap<String, u64>,
     /// Errors after which the reservation may be there all the same.
     pub doubtful: u64,
+    /// Until the last answer.
+    pub took: Duration,
 }
 
 impl Tally {
@@ -58,6 +60,7 @@ impl Tally {
             latency: Histogram::new(3)?,
             errors: BTreeMap::new(),
             doubtful: 0,
+            took: Duration::ZERO,
         })
     }
 
@@ -82,7 +85,8 @@ pub async fn run(
     channels: &[Channel],
     duration: Duration,
 ) -> anyhow::Result<Tally> {
-    let end = Instant::now() + duration;
+    let begun = Instant::now();
+    let end = begun + duration;
     // One task a connection, not one a caller: the generator takes its processor time from what it measures.
     let mut tasks = JoinSet::new();
     for (index, channel) in channels.iter().enumerate() {
@@ -94,6 +98,7 @@ pub async fn run(
     while let Some(done) = tasks.join_next().await {
         tally.add(done??)?;
     }
+    tally.took = begun.elapsed();
     Ok(tally)
 }
 

@@ -63,6 +63,11 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// Of all that the round asked for, also what was answered after it.
+    fn transactions_per_second(&self) -> f64 {
+        self.transactions as f64 / self.tally.took.as_secs_f64().max(self.seconds)
+    }
+
     /// Reservations answered within the round, each second.
     pub fn per_second(&self) -> f64 {
         self.tally.in_time as f64 / self.seconds
@@ -249,7 +254,7 @@ fn way(name: &str, rounds: &[&Measured]) -> anyhow::Result<Way> {
         accepted,
         accepted_per_second: spread(Measured::per_second),
         latency_ms: Latency::of(&latency),
-        transactions_per_second: spread(|round| round.transactions as f64 / round.seconds),
+        transactions_per_second: spread(Measured::transactions_per_second),
         reservations_per_transaction: ratio(accepted, transactions),
         cpu_us_per_reservation: CpuShares::of(rounds),
         unpublished_events: rounds
@@ -271,7 +276,7 @@ impl Round {
             accepted_per_second: measured.per_second(),
             latency_ms: Latency::of(&tally.latency),
             transactions: measured.transactions,
-            transactions_per_second: measured.transactions as f64 / measured.seconds,
+            transactions_per_second: measured.transactions_per_second(),
             reservations_per_transaction: ratio(tally.accepted, measured.transactions),
             cpu_us_per_reservation: CpuShares::of(&[measured]),
             unpublished_events: measured.unpublished,

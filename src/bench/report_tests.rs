@@ -14,6 +14,7 @@ fn round(way: &str, round: u32, in_time: u64, transactions: u64) -> Measured {
             latency,
             errors: BTreeMap::new(),
             doubtful: 0,
+            took: Duration::from_secs(2),
         },
         transactions,
         cpu: Cpu {

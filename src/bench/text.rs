@@ -60,6 +60,10 @@ impl Report {
 
     fn setup(&self, f: &mut Formatter<'_>) -> Result {
         let setup = &self.setup;
+        let rounds = match setup.rounds {
+            1 => "1 round".to_owned(),
+            rounds => format!("{rounds} rounds"),
+        };
         let lines = match setup.lines {
             1 => "1 line".to_owned(),
             lines => format!("{lines} lines"),
@@ -71,8 +75,8 @@ impl Report {
         };
         writeln!(
             f,
-            "{} callers on {} connections, {demand}, {lines} per reservation; {} rounds of {} s, in turn\n",
-            setup.callers, setup.connections, setup.rounds, setup.seconds
+            "{} callers on {} connections, {demand}, {lines} per reservation; {rounds} of {} s each way, in turn\n",
+            setup.callers, setup.connections, setup.seconds
         )
     }
 

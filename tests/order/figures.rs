@@ -240,7 +240,11 @@ fn however_an_order_comes_back_its_parts_add_up_to_the_whole() {
                     points_back += order.points_returned() - returned;
                 }
             }
-            assert_eq!((back, points_back), (whole.total(), points), "{code}, {points}");
+            assert_eq!(
+                (back, points_back),
+                (whole.total(), points),
+                "{code}, {points}"
+            );
             assert_eq!(order.net(), 0);
         }
     }

@@ -9,6 +9,7 @@ mod cancelling;
 mod crashes;
 mod delivery;
 mod figures;
+mod keeping;
 mod listing;
 mod outages;
 mod ownership;

@@ -83,6 +83,7 @@ async fn both_ways_of_writing_are_measured_and_counted() {
         let latency = &round["latency_ms"];
         assert!(0.0 < number(latency, "p50") && number(latency, "p50") <= number(latency, "max"));
         assert!(number(round, "transactions") >= 1.0);
+        assert!(number(round, "transactions_per_second") <= number(round, "transactions"));
         assert_eq!(way["errors"], serde_json::json!({}));
         if Path::new("/proc").exists() {
             assert!(number(&way["cpu_us_per_reservation"], "inventory_svc") > 0.0);

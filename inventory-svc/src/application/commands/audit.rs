@@ -197,3 +197,7 @@ fn committed(target: &OrderTarget) -> impl Iterator<Item = HoldKey> {
         .iter()
         .map(move |&hold_no| HoldKey { order_id, hold_no })
 }
+
+#[cfg(test)]
+#[path = "audit_tests.rs"]
+mod tests;
