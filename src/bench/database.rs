@@ -210,6 +210,15 @@ impl Scratch {
         Ok(count)
     }
 
+    /// Tells the planner how full the tables are.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn analyze(&self) -> anyhow::Result<()> {
+        self.pool.execute("analyze").await?;
+        Ok(())
+    }
+
     /// Waits until every event is published.
     pub async fn drained(&self, patience: Duration) -> anyhow::Result<()> {
         let draining = async {

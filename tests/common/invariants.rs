@@ -107,6 +107,25 @@ pub async fn check(shop: &Shop) {
                            where h.state in ('HELD', 'CONFIRMED') group by l.sku) held using (sku)
               where s.reserved <> coalesce(held.held, 0)",
         ),
+        (
+            "a code's uses are those that live",
+            "select c.code from discount_codes c
+               left join code_uses u on u.code = c.code and u.returned_at is null
+              group by c.code, c.used having c.used <> count(u.code)",
+        ),
+        (
+            "balances are the sums of the ledger",
+            "select a.customer_id::text from loyalty_accounts a left join loyalty_entries e using (customer_id)
+              group by a.customer_id, a.pending, a.available, a.held
+             having a.pending <> coalesce(sum(case 'pending' when to_account then points when from_account then -points end), 0)
+                 or a.available <> coalesce(sum(case 'available' when to_account then points when from_account then -points end), 0)
+                 or a.held <> coalesce(sum(case 'held' when to_account then points when from_account then -points end), 0)",
+        ),
+        (
+            "what is available lies in lots",
+            "select a.customer_id::text from loyalty_accounts a left join loyalty_lots l using (customer_id)
+              group by a.customer_id, a.available having a.available <> coalesce(sum(l.remaining), 0)",
+        ),
     ] {
         let broken: Vec<String> =
             sqlx::query_scalar(sql).fetch_all(shop.inventory()).await.expect(rule);

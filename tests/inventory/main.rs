@@ -12,6 +12,7 @@ mod decisions;
 mod discount_codes;
 mod holds;
 mod import;
+mod incentives;
 mod low_stock;
 mod loyalty;
 mod products;
