@@ -44,6 +44,11 @@ impl World {
                 stage: Stage::Live,
                 holds: vec![1],
                 wanted: [(sku(), 1)].into(),
+                customer_id: Uuid::nil(),
+                restocked: BTreeMap::new(),
+                currency: "GBP".to_owned(),
+                net: 0,
+                points_spent: 0,
             };
             world.orders.push((target, true));
             world.followed.insert(id(number), 2);
@@ -107,6 +112,7 @@ impl Ledgers for World {
                 lines: vec![HoldLine {
                     sku: sku(),
                     quantity: 1,
+                    restocked: 0,
                 }],
             })
             .collect();
