@@ -108,10 +108,11 @@ fn options(url: &Secret) -> anyhow::Result<PgConnectOptions> {
     )?;
     // On this machine encryption guards nothing, and costs much: sqlx leaves Nagle's algorithm on, so what TLS writes in
     // several pieces waits for the delayed acknowledgement of the first, 40 ms for each large statement.
-    let options = if is_local(&options) && !url.contains("sslmode=") && !url.contains("ssl-mode=") {
-        options.ssl_mode(PgSslMode::Disable)
-    } else {
-        options
+    let options = match options.get_ssl_mode() {
+        PgSslMode::Allow | PgSslMode::Prefer if is_local(&options) => {
+            options.ssl_mode(PgSslMode::Disable)
+        }
+        _ => options,
     };
     Ok(options
         .application_name("easyorder")
@@ -173,10 +174,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_stays_on_this_machine_goes_unencrypted_unless_the_address_says_so() {
+    fn what_stays_on_this_machine_goes_unencrypted_unless_the_address_requires_it() {
         for (url, expected) in [
             ("postgres://user@127.0.0.1/name", "Disable"),
             ("postgres://user@localhost/name", "Disable"),
+            ("postgres://user@127.0.0.1/name?sslmode=prefer", "Disable"),
             ("postgres://user@127.0.0.1/name?sslmode=require", "Require"),
             ("postgres://user@db.example/name", "Prefer"),
             ("postgres://user@10.0.0.1/name", "Prefer"),
