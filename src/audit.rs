@@ -208,6 +208,9 @@ impl Report {
             let _ = writeln!(text, "... and {} more", all - named);
         }
         let _ = match (self.repaired, self.remaining) {
+            (0, 0) if !self.failed.is_empty() => {
+                writeln!(text, "\nNothing is amiss, as far as could be looked.")
+            }
             (0, 0) => writeln!(text, "\nAll is well."),
             (repaired, 0) => writeln!(text, "\nAll is well again: {repaired} repaired."),
             (0, remaining) => writeln!(text, "\n{remaining} violations."),

@@ -347,3 +347,53 @@ async fn who_waits_past_the_deadline_or_beyond_the_queue_is_told_and_holds_nothi
     drop(holds);
     writer.await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_large_orders_are_taken_in_several_transactions_and_all_of_them_are() {
+    let shop = shop().await;
+    sqlx::raw_sql(
+        "insert into products (sku, name, price, currency) select 'L-' || n, 'L', 1, 'GBP' from generate_series(1, 1500) n;
+         insert into stock (sku, on_hand) select 'L-' || n, 100 from generate_series(1, 1500) n",
+    )
+    .execute(&shop.pool)
+    .await
+    .unwrap();
+    let (holds, writer) = BatchedHolds::new(shop.pool.clone(), POLICY);
+    let holds = Arc::new(holds);
+    let orders: Vec<_> = (0..12)
+        .map(|n| {
+            let lines = (1..=1_500)
+                .map(|index| RequestLine {
+                    sku: Sku::parse(&format!("L-{index}")).unwrap(),
+                    quantity: Quantity::parse(1).unwrap(),
+                    index,
+                })
+                .collect();
+            let taking = Taking {
+                key: HoldKey {
+                    order_id: Uuid::from_u128(n),
+                    hold_no: 1,
+                },
+                basket: Basket::new(Uuid::nil(), lines, None).unwrap(),
+                ttl: Duration::from_secs(60),
+                deadline: None,
+                traceparent: None,
+            };
+            let holds = holds.clone();
+            tokio::spawn(async move { holds.take(taking).await })
+        })
+        .collect();
+    while holds.waiting() < 12 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::spawn(writer.run());
+    for order in join_all(orders).await {
+        assert_eq!(order.unwrap().unwrap().lines.len(), 1_500);
+    }
+    // Two at a time have 3,000 lines.
+    let transactions: i64 = sqlx::query_scalar("select count(distinct created_at) from holds")
+        .fetch_one(&shop.pool)
+        .await
+        .unwrap();
+    assert_eq!(transactions, 6);
+}

@@ -22,6 +22,20 @@ pub(super) const QUEUE: usize = 4_096;
 /// Requests in one transaction: beyond this the gain is small, and the first waits for the last.
 const BATCH: usize = 256;
 
+/// Lines in one transaction, but for a single request that has more: large orders must not make small ones wait past their
+/// callers' patience.
+const LINES: usize = 4_000;
+
+/// How many of the first go together into one transaction.
+fn fitting(waiting: &[Waiting]) -> usize {
+    let mut lines = 0;
+    let beyond = waiting.iter().position(|waiting| {
+        lines += waiting.taking.basket.lines().len();
+        lines > LINES
+    });
+    beyond.map_or(waiting.len(), |count| count.max(1))
+}
+
 /// Holds whose requests are taken together. Each replica has a writer of its own: the row locks keep them apart.
 pub struct BatchedHolds {
     holds: PgHolds,
@@ -103,9 +117,9 @@ impl Holds for BatchedHolds {
 impl Writer {
     pub async fn run(mut self) {
         let mut waiting = Vec::with_capacity(BATCH);
-        while self.queue.recv_many(&mut waiting, BATCH).await > 0 {
+        while self.fill(&mut waiting).await {
             let now = Instant::now();
-            let (wanted, late): (Vec<_>, Vec<_>) = waiting
+            let (mut wanted, late): (Vec<_>, Vec<_>) = waiting
                 .drain(..)
                 .partition(|waiting: &Waiting| waiting.is_wanted(now));
             for waiting in late {
@@ -115,10 +129,26 @@ impl Writer {
                     "the caller's deadline passed while the request waited; nothing is held",
                 )));
             }
+            // The rest leads the next batch.
+            waiting.extend(wanted.split_off(fitting(&wanted)));
             if !wanted.is_empty() {
                 self.write(wanted).await;
             }
         }
+    }
+
+    /// Takes up what waits, without waiting for more; false when nothing will come any more.
+    async fn fill(&mut self, waiting: &mut Vec<Waiting>) -> bool {
+        if waiting.is_empty() {
+            return self.queue.recv_many(waiting, BATCH).await > 0;
+        }
+        while waiting.len() < BATCH {
+            match self.queue.try_recv() {
+                Ok(next) => waiting.push(next),
+                Err(_) => break,
+            }
+        }
+        true
     }
 
     async fn write(&self, waiting: Vec<Waiting>) {
