@@ -23,7 +23,7 @@ use infrastructure::{
     order_svc::OrderSvc,
     postgres::{
         BatchedHolds, PgCatalogue, PgCatalogueViews, PgDiscountCodeViews, PgDiscountCodes, PgHolds,
-        PgLedgers, PgLoyaltyBook, PgLoyaltyViews, PgQuotes, PgStockBook,
+        PgLedgers, PgLoyaltyBook, PgLoyaltyViews, PgQuoteViews, PgStockBook,
     },
 };
 pub use loyalty_config::LoyaltyConfig;
@@ -109,7 +109,7 @@ fn app(pool: &PgPool, config: &Config, holds: Arc<dyn Holds>) -> anyhow::Result<
         holds,
         decisions: Arc::new(OrderSvc::new(grpc::channel(&config.order_grpc_url)?)),
         views: Arc::new(PgCatalogueViews::new(pool.clone())),
-        quotes: Arc::new(PgQuotes::new(pool.clone(), config.loyalty.policy())),
+        quotes: Arc::new(PgQuoteViews::new(pool.clone(), config.loyalty.policy())),
         discount_codes: Arc::new(PgDiscountCodes::new(pool.clone())),
         discount_code_views: Arc::new(PgDiscountCodeViews::new(pool.clone())),
         loyalty: Arc::new(PgLoyaltyBook::new(

@@ -90,12 +90,14 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 fn app(pool: &PgPool, config: &Config) -> anyhow::Result<App> {
+    let inventory = Arc::new(InventorySvc::new(grpc::channel(
+        &config.inventory_grpc_url,
+    )?));
     let ports = Ports {
         orders: Arc::new(PgOrders::new(pool.clone())),
         decisions: Arc::new(PgDecisions::new(pool.clone())),
-        inventory: Arc::new(InventorySvc::new(grpc::channel(
-            &config.inventory_grpc_url,
-        )?)),
+        inventory: inventory.clone(),
+        quotes: inventory,
         views: Arc::new(PgOrderViews::new(pool.clone())),
         keepings: Arc::new(PgKeepingViews::new(pool.clone())),
         ledgers: Arc::new(PgLedgers::new(pool.clone())),

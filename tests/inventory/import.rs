@@ -404,12 +404,18 @@ async fn import(client: &Client, file: &str, key: Option<&str>) -> Answer {
 }
 
 async fn send(client: &Client, query: &str, file: &str, key: Option<&str>) -> Answer {
-    let mut request = client
-        .request(Method::POST, &format!("/v1/products/import{query}"))
-        .header("content-type", "text/csv; charset=utf-8")
-        .body(file.to_owned());
-    if let Some(key) = key {
-        request = request.header("idempotency-key", key);
+    // Who is refused in the middle of a long file may meet a closed connection before the answer.
+    for _ in 0..5 {
+        let mut request = client
+            .request(Method::POST, &format!("/v1/products/import{query}"))
+            .header("content-type", "text/csv; charset=utf-8")
+            .body(file.to_owned());
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        if let Some(answer) = Client::try_send(request).await {
+            return answer;
+        }
     }
-    Client::send(request).await
+    panic!("no answer");
 }

@@ -56,7 +56,12 @@ async fn each_order_is_told_of_once_by_a_valid_event() {
                 .contains(&trace_id(n)),
             "{event:#}"
         );
-        let data = &event["data"];
+        let mut event = event;
+        let data = &mut event["data"];
+        // For inventory-svc alone.
+        for line in data["lines"].as_array_mut().unwrap() {
+            line.as_object_mut().unwrap().remove("restocked_quantity");
+        }
         assert_eq!(data["order_id"], order["id"]);
         for field in [
             "customer_id",

@@ -15,7 +15,7 @@ use commands::{
 };
 use ports::{
     Catalogue, CatalogueViews, Decisions, DiscountCodeViews, DiscountCodes, Holds, Keepings,
-    Ledgers, LoyaltyBook, LoyaltyViews, Quotes, StockBook,
+    Ledgers, LoyaltyBook, LoyaltyViews, QuoteViews, StockBook,
 };
 use queries::{
     ExportCodeBatchHandler, GetAvailabilityHandler, GetCodeBatchHandler, GetDiscountCodeHandler,
@@ -69,7 +69,7 @@ pub struct Ports {
     pub holds: Arc<dyn Holds>,
     pub decisions: Arc<dyn Decisions>,
     pub views: Arc<dyn CatalogueViews>,
-    pub quotes: Arc<dyn Quotes>,
+    pub quotes: Arc<dyn QuoteViews>,
     pub discount_codes: Arc<dyn DiscountCodes>,
     pub discount_code_views: Arc<dyn DiscountCodeViews>,
     pub loyalty: Arc<dyn LoyaltyBook>,

@@ -142,7 +142,7 @@ pub struct Overdue {
 
 /// What a basket is priced on.
 #[async_trait]
-pub trait Quotes: Send + Sync {
+pub trait QuoteViews: Send + Sync {
     /// The products, the code and the account that it asks for, as they stand; nothing is locked.
     async fn shelf(&self, basket: &Basket) -> Result<Shelf>;
 }

@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, SubsecRound as _, Utc};
 use commands::{AuditHandler, CancelOrderHandler, CreateOrderHandler, DecideHoldsHandler};
 use freshness::Freshness;
-use ports::{Decisions, Inventory, KeepingViews, Ledgers, OrderViews, Orders};
+use ports::{Decisions, Inventory, KeepingViews, Ledgers, OrderViews, Orders, QuoteViews};
 use queries::{GetOrderHandler, ListKeepingHandler, ListOrdersHandler, QuoteOrderHandler};
 pub use view::{IncentiveView, LineView, OrderView, QuoteView};
 
@@ -46,6 +46,7 @@ pub struct Ports {
     pub orders: Arc<dyn Orders>,
     pub decisions: Arc<dyn Decisions>,
     pub inventory: Arc<dyn Inventory>,
+    pub quotes: Arc<dyn QuoteViews>,
     pub views: Arc<dyn OrderViews>,
     pub keepings: Arc<dyn KeepingViews>,
     pub ledgers: Arc<dyn Ledgers>,
@@ -59,6 +60,7 @@ impl App {
             orders,
             decisions,
             inventory,
+            quotes,
             views,
             keepings,
             ledgers,
@@ -69,7 +71,7 @@ impl App {
                 create_order: CreateOrderHandler::new(
                     orders.clone(),
                     decisions.clone(),
-                    inventory.clone(),
+                    inventory,
                     freshness.clone(),
                     hold_ttl,
                 ),
@@ -80,7 +82,7 @@ impl App {
             queries: Queries {
                 get_order: GetOrderHandler::new(views.clone(), freshness.clone()),
                 list_orders: ListOrdersHandler::new(views, freshness),
-                quote_order: QuoteOrderHandler::new(inventory),
+                quote_order: QuoteOrderHandler::new(quotes),
                 list_keeping: ListKeepingHandler::new(keepings),
             },
         }

@@ -86,6 +86,11 @@ pub trait Inventory: Send + Sync {
         basket: &Basket,
         ttl: Duration,
     ) -> Result<Reserved>;
+}
+
+/// inventory-svc, as far as it only tells.
+#[async_trait]
+pub trait QuoteViews: Send + Sync {
     /// Prices the basket without holding anything.
     async fn quote(&self, customer_id: Uuid, basket: &Basket) -> Result<Quote>;
 }

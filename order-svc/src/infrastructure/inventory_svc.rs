@@ -14,7 +14,7 @@ use tonic::transport::Channel;
 use uuid::Uuid;
 
 use crate::{
-    application::ports::{HoldRef, Inventory, Quote, Refusal, Reserved},
+    application::ports::{HoldRef, Inventory, Quote, QuoteViews, Refusal, Reserved},
     domain::{Basket, PricedLine, Pricing},
 };
 
@@ -68,7 +68,10 @@ impl Inventory for InventorySvc {
             },
         }
     }
+}
 
+#[async_trait]
+impl QuoteViews for InventorySvc {
     async fn quote(&self, customer_id: Uuid, basket: &Basket) -> Result<Quote> {
         let request = QuoteRequest {
             customer_id: customer_id.to_string(),

@@ -141,7 +141,7 @@ async fn jobs_are_listed_by_state_newest_first_and_summarized() {
         .collect();
     assert_eq!(
         recurring,
-        ["audit", "expire_points", "prune", "watch_sweeper"]
+        ["expire_points", "audit", "prune", "watch_sweeper"]
     );
     assert!(summary["recurring"][0]["next_run_at"].is_string());
     rest.stop().await;

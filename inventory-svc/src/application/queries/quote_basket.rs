@@ -3,7 +3,7 @@ use std::sync::Arc;
 use chassis::Result;
 
 use crate::{
-    application::ports::Quotes,
+    application::ports::QuoteViews,
     domain::{Basket, Quote},
 };
 
@@ -13,11 +13,11 @@ pub struct QuoteBasket {
 }
 
 pub struct QuoteBasketHandler {
-    quotes: Arc<dyn Quotes>,
+    quotes: Arc<dyn QuoteViews>,
 }
 
 impl QuoteBasketHandler {
-    pub(crate) fn new(quotes: Arc<dyn Quotes>) -> Self {
+    pub(crate) fn new(quotes: Arc<dyn QuoteViews>) -> Self {
         Self { quotes }
     }
 

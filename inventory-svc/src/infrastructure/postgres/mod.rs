@@ -22,6 +22,6 @@ pub use holds::{BatchedHolds, PgHolds, Writer, follow_orders};
 pub use ledgers::PgLedgers;
 pub use loyalty_book::PgLoyaltyBook;
 pub use loyalty_views::PgLoyaltyViews;
-pub use quotes::PgQuotes;
+pub use quotes::PgQuoteViews;
 pub use stock_book::PgStockBook;
 pub use views::PgCatalogueViews;

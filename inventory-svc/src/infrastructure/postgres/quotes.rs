@@ -4,16 +4,16 @@ use sqlx::PgPool;
 
 use super::shelf::look_at_shelf;
 use crate::{
-    application::ports::Quotes,
+    application::ports::QuoteViews,
     domain::{Basket, LoyaltyPolicy, Shelf},
 };
 
-pub struct PgQuotes {
+pub struct PgQuoteViews {
     pool: PgPool,
     policy: LoyaltyPolicy,
 }
 
-impl PgQuotes {
+impl PgQuoteViews {
     #[must_use]
     pub fn new(pool: PgPool, policy: LoyaltyPolicy) -> Self {
         Self { pool, policy }
@@ -21,7 +21,7 @@ impl PgQuotes {
 }
 
 #[async_trait]
-impl Quotes for PgQuotes {
+impl QuoteViews for PgQuoteViews {
     async fn shelf(&self, basket: &Basket) -> Result<Shelf> {
         let mut connection = self.pool.acquire().await?;
         look_at_shelf(&mut connection, basket, &self.policy).await

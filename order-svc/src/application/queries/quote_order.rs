@@ -4,7 +4,7 @@ use chassis::Result;
 use uuid::Uuid;
 
 use crate::{
-    application::{ports::Inventory, view::QuoteView},
+    application::{ports::QuoteViews, view::QuoteView},
     domain::Basket,
 };
 
@@ -15,12 +15,12 @@ pub struct QuoteOrder {
 }
 
 pub struct QuoteOrderHandler {
-    inventory: Arc<dyn Inventory>,
+    quotes: Arc<dyn QuoteViews>,
 }
 
 impl QuoteOrderHandler {
-    pub(crate) fn new(inventory: Arc<dyn Inventory>) -> Self {
-        Self { inventory }
+    pub(crate) fn new(quotes: Arc<dyn QuoteViews>) -> Self {
+        Self { quotes }
     }
 
     /// # Errors
@@ -28,10 +28,7 @@ impl QuoteOrderHandler {
     /// cannot be used are no error: the quote says why.
     #[tracing::instrument(name = "quote_order", skip_all)]
     pub async fn handle(&self, query: QuoteOrder) -> Result<QuoteView> {
-        let quote = self
-            .inventory
-            .quote(query.customer_id, &query.basket)
-            .await?;
+        let quote = self.quotes.quote(query.customer_id, &query.basket).await?;
         Ok(QuoteView::new(&query.basket, quote))
     }
 }

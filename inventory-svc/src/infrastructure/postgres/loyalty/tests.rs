@@ -128,7 +128,7 @@ async fn lots_expire_once_and_a_few_at_a_time() {
     // They count no more, and nobody can spend them, before the job has come.
     let mut tx = books.tx().await;
     let accounts = lock_accounts(&mut tx, &customers).await.unwrap();
-    assert_eq!(accounts[&customers[0]].spendable(), 0);
+    assert!(accounts.is_empty(), "{accounts:?}");
     tx.rollback().await.unwrap();
 
     books.adjust(customers[1], 7).await;
