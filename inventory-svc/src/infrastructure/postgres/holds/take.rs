@@ -114,13 +114,10 @@ async fn try_take(
     batch: &[Taking],
 ) -> Result<Vec<Result<TakenHold>>, Failure> {
     let mut tx = pool.begin().await?;
+    let mut shelf = lock_shelf(&mut tx, batch.iter().map(|taking| &taking.basket), policy).await?;
+    // After the locks: a twin that another replica was taking has committed by then, and is found. Looked for before, it
+    // could be missed, and its repetition refused for want of the very pieces that it took.
     let known = look_up(&mut tx, batch).await?;
-    let fresh = || {
-        batch
-            .iter()
-            .filter(|taking| !known.contains_key(&taking.key))
-    };
-    let mut shelf = lock_shelf(&mut tx, fresh().map(|taking| &taking.basket), policy).await?;
 
     let mut granted: Vec<Granted<'_>> = Vec::with_capacity(batch.len());
     let mut granted_at: HashMap<HoldKey, usize> = HashMap::with_capacity(batch.len());

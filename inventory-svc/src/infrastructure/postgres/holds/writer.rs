@@ -21,7 +21,6 @@ use crate::{
 pub(super) const QUEUE: usize = 4_096;
 /// Requests in one transaction: beyond this the gain is small, and the first waits for the last.
 const BATCH: usize = 256;
-
 /// Lines in one transaction, but for a single request that has more: large orders must not make small ones wait past their
 /// callers' patience.
 const LINES: usize = 4_000;
