@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::OrderView;
-use crate::domain::{Basket, Order, OrderEvent, Pricing, Status};
+use crate::domain::{Actor, Basket, Order, OrderEvent, Pricing, Status};
 
 /// The orders, to change them. Every write puts rows, version check and event into one transaction.
 #[async_trait]
@@ -19,7 +19,7 @@ pub trait Orders: Send + Sync {
     async fn place(&self, placement: &Placement<'_>) -> Result<Placed>;
     async fn load(&self, id: Uuid) -> Result<Option<Order>>;
     /// Writes a changed order over the version before it; false if another change came first.
-    async fn save(&self, order: &Order, event: &OrderEvent) -> Result<bool>;
+    async fn save(&self, change: Change<'_>) -> Result<bool>;
 }
 
 pub enum LookUp {
@@ -32,10 +32,17 @@ pub enum LookUp {
     Free { hold_no: i32 },
 }
 
-/// A new order, and what to keep for a retry.
-pub struct Placement<'a> {
+/// An order after a change, and what happened to it.
+#[derive(Debug, Clone, Copy)]
+pub struct Change<'a> {
     pub order: &'a Order,
     pub event: &'a OrderEvent,
+    pub actor: Actor,
+}
+
+/// A new order, and what to keep for a retry.
+pub struct Placement<'a> {
+    pub change: Change<'a>,
     pub hold_no: i32,
     pub fingerprint: &'a [u8],
     /// The answer that this request and each retry gets.

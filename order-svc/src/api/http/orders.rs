@@ -20,7 +20,7 @@ use crate::{
         commands::{CancelOrder, CreateOrder},
         queries::{GetOrder, ListOrders, QuoteOrder},
     },
-    domain::{Basket, BasketLine, Incentive, Reason, Status},
+    domain::{Actor, Basket, BasketLine, Incentive, Reason, Status},
 };
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -246,6 +246,7 @@ pub(super) async fn cancel(
     let own = CancelOrder {
         order_id,
         reason,
+        actor: Actor::User(caller.id),
         owner: Some(caller.id),
         expected_version,
     };

@@ -9,15 +9,16 @@ use crate::{
         errors::{stale, unknown_order},
         freshness::Freshness,
         now,
-        ports::Orders,
+        ports::{Change, Orders},
     },
-    domain::Reason,
+    domain::{Actor, Reason},
 };
 
 /// Cancels a whole order. The stock goes back when inventory-svc hears of it.
 pub struct CancelOrder {
     pub order_id: Uuid,
     pub reason: Option<Reason>,
+    pub actor: Actor,
     /// None for who may change every order.
     pub owner: Option<Uuid>,
     /// The version that the caller saw.
@@ -62,7 +63,12 @@ impl CancelOrderHandler {
             let Some(event) = order.cancel(command.reason.clone(), now())? else {
                 return Ok(OrderView::from(&order));
             };
-            if self.orders.save(&order, &event).await? {
+            let change = Change {
+                order: &order,
+                event: &event,
+                actor: command.actor,
+            };
+            if self.orders.save(change).await? {
                 metrics::counter!("orders_cancelled_total").increment(1);
                 self.freshness
                     .note(order.customer_id, order.id, order.version);

@@ -11,9 +11,11 @@ use crate::{
         OrderView,
         freshness::Freshness,
         now,
-        ports::{Decisions, HoldRef, Inventory, LookUp, Orders, Placed, Placement, Reserved},
+        ports::{
+            Change, Decisions, HoldRef, Inventory, LookUp, Orders, Placed, Placement, Reserved,
+        },
     },
-    domain::{Basket, Order, order_id},
+    domain::{Actor, Basket, Order, order_id},
 };
 
 /// Places an order: holds everything it needs, then commits it. Sending it again with the same key changes nothing.
@@ -100,8 +102,11 @@ impl CreateOrderHandler {
                 Order::place(order_id, customer_id, hold_no, pricing, incentive, now());
             let response = OrderView::from(&order);
             let placement = Placement {
-                order: &order,
-                event: &event,
+                change: Change {
+                    order: &order,
+                    event: &event,
+                    actor: Actor::User(customer_id),
+                },
                 hold_no,
                 fingerprint: &fingerprint,
                 response: &response,

@@ -7,7 +7,8 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    application::now,
+    application::{now, ports::Change},
+    domain::Actor,
     infrastructure::postgres::{load_many, save_many},
 };
 
@@ -40,7 +41,11 @@ impl EventHandler for ConfirmOrders {
         }
         let changed: Vec<_> = changed
             .iter()
-            .map(|(order, event)| (order, event))
+            .map(|(order, event)| Change {
+                order,
+                event,
+                actor: Actor::System,
+            })
             .collect();
         if save_many(tx, &changed).await? {
             Ok(())

@@ -2,6 +2,7 @@
 //! writes stands with each projection.
 
 mod decisions;
+mod event_log;
 mod events;
 mod keepings;
 mod ledgers;

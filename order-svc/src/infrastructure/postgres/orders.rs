@@ -1,15 +1,15 @@
 use async_trait::async_trait;
-use chassis::{Result, amqp::outbox};
+use chassis::Result;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::{
-    events::cloud_event,
+    event_log,
     rows::{LineRow, OrderRow, assemble},
 };
 use crate::{
-    application::ports::{LookUp, Orders, Placed, Placement},
-    domain::{Order, OrderEvent},
+    application::ports::{Change, LookUp, Orders, Placed, Placement},
+    domain::Order,
 };
 
 pub struct PgOrders {
@@ -47,7 +47,7 @@ impl Orders for PgOrders {
     }
 
     async fn place(&self, placement: &Placement<'_>) -> Result<Placed> {
-        let order = placement.order;
+        let order = placement.change.order;
         let mut tx = self.pool.begin().await?;
         let committed = sqlx::query!(
             "insert into decisions (order_id, hold_no, outcome) values ($1, $2, 'committed') on conflict do nothing",
@@ -72,7 +72,7 @@ impl Orders for PgOrders {
             });
         }
         insert(&mut tx, placement).await?;
-        outbox::append(&mut tx, vec![cloud_event(order, placement.event)?]).await?;
+        event_log::append(&mut tx, &[placement.change]).await?;
         fail::fail_point!("place-before-commit", |_| Err(chassis::Error::unavailable(
             anyhow::anyhow!("failpoint")
         )));
@@ -88,9 +88,9 @@ impl Orders for PgOrders {
         Ok(load(&mut connection, &[id]).await?.pop())
     }
 
-    async fn save(&self, order: &Order, event: &OrderEvent) -> Result<bool> {
+    async fn save(&self, change: Change<'_>) -> Result<bool> {
         let mut tx = self.pool.begin().await?;
-        if !save_many(&mut tx, &[(order, event)]).await? {
+        if !save_many(&mut tx, &[change]).await? {
             return Ok(false);
         }
         fail::fail_point!("save-before-commit", |_| Err(chassis::Error::unavailable(
@@ -105,7 +105,7 @@ impl Orders for PgOrders {
 }
 
 async fn insert(tx: &mut PgConnection, placement: &Placement<'_>) -> Result<()> {
-    let order = placement.order;
+    let order = placement.change.order;
     let incentive = order.incentive.as_ref();
     let line_nos: Vec<i32> = (1..).take(order.lines.len()).collect();
     let skus: Vec<String> = order.lines.iter().map(|line| line.sku.clone()).collect();
@@ -184,17 +184,17 @@ pub(super) async fn load(connection: &mut PgConnection, ids: &[Uuid]) -> Result<
 
 /// Writes changed orders, each over the version before it, with their events. False, and the transaction is to be
 /// rolled back, if another change of one of them came first.
-pub(crate) async fn save_many(
-    tx: &mut PgConnection,
-    changed: &[(&Order, &OrderEvent)],
-) -> Result<bool> {
-    let ids: Vec<Uuid> = changed.iter().map(|(order, _)| order.id).collect();
+pub(crate) async fn save_many(tx: &mut PgConnection, changed: &[Change<'_>]) -> Result<bool> {
+    let ids: Vec<Uuid> = changed.iter().map(|change| change.order.id).collect();
     let statuses: Vec<String> = changed
         .iter()
-        .map(|(order, _)| order.status.as_str().to_owned())
+        .map(|change| change.order.status.as_str().to_owned())
         .collect();
-    let versions: Vec<i64> = changed.iter().map(|(order, _)| order.version).collect();
-    let times: Vec<_> = changed.iter().map(|(order, _)| order.updated_at).collect();
+    let versions: Vec<i64> = changed.iter().map(|change| change.order.version).collect();
+    let times: Vec<_> = changed
+        .iter()
+        .map(|change| change.order.updated_at)
+        .collect();
     let written = sqlx::query!(
         "update orders set status = t.status, version = t.version, updated_at = t.updated_at
            from unnest($1::uuid[], $2::text[], $3::bigint[], $4::timestamptz[]) as t (id, status, version, updated_at)
@@ -212,7 +212,13 @@ pub(crate) async fn save_many(
     }
     let cancelled: Vec<(Uuid, &str, i64)> = changed
         .iter()
-        .flat_map(|(order, _)| order.lines.iter().map(|line| (order.id, line)))
+        .flat_map(|change| {
+            change
+                .order
+                .lines
+                .iter()
+                .map(|line| (change.order.id, line))
+        })
         .filter(|(_, line)| line.cancelled_quantity > 0)
         .map(|(id, line)| (id, line.sku.as_str(), line.cancelled_quantity))
         .collect();
@@ -234,10 +240,6 @@ pub(crate) async fn save_many(
         .execute(&mut *tx)
         .await?;
     }
-    let events = changed
-        .iter()
-        .map(|(order, event)| cloud_event(order, event))
-        .collect::<Result<_>>()?;
-    outbox::append(tx, events).await?;
+    event_log::append(tx, changed).await?;
     Ok(true)
 }
