@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chassis::{Error, Result, grpc};
+use iso_currency::Currency;
 use proto::inventory::v1 as pb;
 use proto::inventory::v1::inventory_service_server::{InventoryService, InventoryServiceServer};
 use tonic::{Request, Response, Status, service::Routes};
@@ -15,7 +16,8 @@ use crate::{
         queries::GetAvailability,
     },
     domain::{
-        Basket, HoldKey, Incentive, PricedLine, Quantity, RefusedReservation, RequestLine, Sku,
+        Allotment, Basket, Context, HoldKey, Incentive, OrderedLine, PricedLine, Quantity,
+        RefusedReservation, RequestLine, Sku,
     },
 };
 
@@ -45,7 +47,12 @@ impl InventoryService for Inventory {
             .ok_or_else(|| Error::invalid_field("ttl_seconds", "must be positive"))?;
         let command = Reserve {
             key: key(&request.order_id, request.hold_no)?,
-            basket: basket(&request.customer_id, request.lines, request.incentive)?,
+            basket: basket(
+                &request.customer_id,
+                request.lines,
+                request.incentive,
+                request.context,
+            )?,
             ttl: Duration::from_secs(ttl),
             deadline,
         };
@@ -57,6 +64,7 @@ impl InventoryService for Inventory {
             points: taken.points,
             point_value: taken.point_value,
             discount_code: taken.discount_code.unwrap_or_default(),
+            allotments: taken.allotments.into_iter().map(allotment).collect(),
         }))
     }
 
@@ -145,6 +153,7 @@ pub(super) fn basket(
     customer_id: &str,
     lines: Vec<pb::Line>,
     incentive: Option<pb::Incentive>,
+    context: Option<pb::Context>,
 ) -> Result<Basket> {
     let customer_id = uuid("customer_id", customer_id)?;
     let lines = lines
@@ -164,7 +173,41 @@ pub(super) fn basket(
         discount_code: incentive.discount_code,
         redeem_points: incentive.redeem_points,
     });
-    Ok(Basket::new(customer_id, lines, incentive)?)
+    let context = context.map(order_context).transpose()?;
+    Ok(Basket::within(context, customer_id, lines, incentive)?)
+}
+
+fn order_context(context: pb::Context) -> Result<Context> {
+    let lines = context
+        .lines
+        .into_iter()
+        .enumerate()
+        .map(|(line, ordered)| {
+            let sku = Sku::parse(&ordered.sku).map_err(|invalid| {
+                Error::invalid_field(format!("context.lines[{line}].sku"), invalid.to_string())
+            })?;
+            Ok(OrderedLine {
+                sku,
+                quantity: ordered.quantity,
+                unit_price: ordered.unit_price,
+                discount: ordered.discount,
+                points_value: ordered.points_value,
+            })
+        })
+        .collect::<Result<_>>()?;
+    Ok(Context {
+        currency: Currency::from_code(&context.currency)
+            .ok_or_else(|| Error::invalid_field("context.currency", "no currency of ISO 4217"))?,
+        lines,
+        discount_code: Some(context.discount_code).filter(|code| !code.is_empty()),
+    })
+}
+
+pub(super) fn allotment(allotment: Allotment) -> pb::Allotment {
+    pb::Allotment {
+        discount: allotment.discount,
+        points_value: allotment.points_value,
+    }
 }
 
 pub(super) fn priced(line: PricedLine) -> pb::PricedLine {

@@ -7,7 +7,7 @@ use proto::incentive::v1 as pb;
 use proto::incentive::v1::incentive_service_server::{IncentiveService, IncentiveServiceServer};
 use tonic::{Request, Response, Status};
 
-use super::grpc::{basket, priced};
+use super::grpc::{allotment, basket, priced};
 use crate::{
     application::{App, commands::ExpirePoints, queries::QuoteBasket},
     domain::Quote,
@@ -28,7 +28,12 @@ impl IncentiveService for Incentives {
         request: Request<pb::QuoteRequest>,
     ) -> Result<Response<pb::QuoteResponse>, Status> {
         let request = request.into_inner();
-        let basket = basket(&request.customer_id, request.lines, request.incentive)?;
+        let basket = basket(
+            &request.customer_id,
+            request.lines,
+            request.incentive,
+            request.context,
+        )?;
         let Quote {
             currency,
             lines,
@@ -36,6 +41,7 @@ impl IncentiveService for Incentives {
             points,
             point_value,
             earns,
+            allotments,
         } = self
             .app
             .queries
@@ -61,6 +67,7 @@ impl IncentiveService for Incentives {
             discount_code_refused,
             points_refused,
             earns,
+            allotments: allotments.into_iter().map(allotment).collect(),
         }))
     }
 

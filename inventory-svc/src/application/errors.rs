@@ -52,6 +52,9 @@ impl From<RefusedReservation> for Error {
             RefusedReservation::Sku { line, .. } | RefusedReservation::OtherCurrency { line } => {
                 Self::invalid_field(format!("lines[{line}].sku"), detail)
             }
+            RefusedReservation::Ordered { line } => {
+                Self::invalid_field(format!("context.lines[{line}]"), detail)
+            }
             RefusedReservation::UnknownSkus { lines } => Self::invalid(
                 lines
                     .into_iter()

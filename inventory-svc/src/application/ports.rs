@@ -23,8 +23,9 @@ pub use discount_codes::{
 };
 
 use crate::domain::{
-    Adjustment, Basket, Category, Fault, Hold, HoldKey, ImportRow, Levels, ManualMovement, Money,
-    OrderTarget, Pieces, PricedLine, Product, ProductName, Settlement, Shelf, Sku, Verdict,
+    Adjustment, Allotment, Basket, Category, Fault, Hold, HoldKey, ImportRow, Levels,
+    ManualMovement, Money, OrderTarget, Pieces, PricedLine, Product, ProductName, Settlement,
+    Shelf, Sku, Verdict,
 };
 
 /// The products, to change them. Each change writes its event in the same transaction.
@@ -132,6 +133,19 @@ pub struct TakenHold {
     pub point_value: i64,
     /// As its owner wrote it.
     pub discount_code: Option<String>,
+    /// By line of the basket's context; empty when nothing of it changes.
+    pub allotments: Vec<Allotment>,
+}
+
+impl TakenHold {
+    /// Minor units that it takes off, in all.
+    #[must_use]
+    pub fn discount(&self) -> i64 {
+        let lines = self.lines.iter().map(|line| line.discount);
+        lines
+            .chain(self.allotments.iter().map(|allotment| allotment.discount))
+            .sum()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

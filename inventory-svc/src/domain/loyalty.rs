@@ -238,6 +238,8 @@ pub enum PointsEvent {
     EarnedReversed {
         points: i64,
         withheld: i64,
+        /// What was withheld of the order ever, this time included.
+        withheld_total: i64,
     },
     RedeemedReversed {
         points: i64,

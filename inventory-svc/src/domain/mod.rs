@@ -28,8 +28,8 @@ pub use loyalty::{
 pub use order_points::{OrderPoints, PointsStage, PointsTarget};
 pub use product::{Category, InvalidProduct, Money, Product, ProductName, Sku};
 pub use reservation::{
-    Basket, Incentive, PointsRefusal, PricedLine, Quantity, RefusedReservation, RequestLine,
-    Shortage,
+    Basket, Context, Incentive, OrderedLine, PointsRefusal, PricedLine, Quantity,
+    RefusedReservation, RequestLine, Shortage,
 };
-pub use shelf::{Grant, Offer, OfferedCode, Quote, Shelf};
+pub use shelf::{Allotment, Grant, Offer, OfferedCode, Quote, Shelf};
 pub use stock::{Crossing, InvalidMovement, Levels, ManualMovement, MovementKind, Pieces};

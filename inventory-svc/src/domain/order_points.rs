@@ -97,14 +97,14 @@ impl PointsTarget {
         };
         if !matures {
             return self
-                .reach_pending(wanted, found.pending, rate)
+                .reach_pending(wanted, found, rate)
                 .into_iter()
                 .collect();
         }
         let kept = found.matured - found.reversed - found.withheld;
         let missing = wanted - kept;
         let mut bookings: Vec<Booking> = self
-            .reach_pending(missing.max(0), found.pending, rate)
+            .reach_pending(missing.max(0), found, rate)
             .into_iter()
             .collect();
         if missing > 0 {
@@ -131,8 +131,8 @@ impl PointsTarget {
         })
     }
 
-    fn reach_pending(&self, wanted: i64, pending: i64, rate: i64) -> Option<Booking> {
-        let points = wanted - pending;
+    fn reach_pending(&self, wanted: i64, found: &OrderPoints, rate: i64) -> Option<Booking> {
+        let points = wanted - found.pending;
         if points > 0 {
             let mut booking = self.book(Side::Issued, Side::Pending, points, Reason::Earned);
             booking.entry.rate = Some(rate);
@@ -144,6 +144,7 @@ impl PointsTarget {
             booking.event = Some(PointsEvent::EarnedReversed {
                 points,
                 withheld: 0,
+                withheld_total: found.withheld,
             });
             Some(booking)
         } else {
@@ -188,6 +189,7 @@ impl PointsTarget {
             last.event = Some(PointsEvent::EarnedReversed {
                 points: reversed + withheld,
                 withheld,
+                withheld_total: found.withheld + withheld,
             });
         }
         bookings

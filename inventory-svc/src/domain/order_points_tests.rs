@@ -14,8 +14,12 @@ fn earned(points: i64) -> PointsEvent {
     PointsEvent::Earned { points }
 }
 
-fn reversed(points: i64, withheld: i64) -> PointsEvent {
-    PointsEvent::EarnedReversed { points, withheld }
+fn reversed(points: i64, withheld: i64, withheld_total: i64) -> PointsEvent {
+    PointsEvent::EarnedReversed {
+        points,
+        withheld,
+        withheld_total,
+    }
 }
 
 #[test]
@@ -23,7 +27,7 @@ fn points_are_pending_until_the_order_is_delivered() {
     let mut world = World::default();
     assert_eq!(world.reach(Open, 1_099), [earned(10)]);
     assert_eq!(world.balance(Side::Pending), 10);
-    assert_eq!(world.reach(Open, 799), [reversed(3, 0)]);
+    assert_eq!(world.reach(Open, 799), [reversed(3, 0, 0)]);
     assert_eq!(world.reach(Open, 799), []);
     assert_eq!(world.reach(Delivered, 799), []);
     assert_eq!(world.balance(Side::Pending), 0);
@@ -39,7 +43,7 @@ fn what_was_missed_is_made_up() {
     let mut world = World::default();
     world.reach(Open, 1_000);
     // The return was seen, the delivery was not.
-    assert_eq!(world.reach(Delivered, 600), [reversed(4, 0)]);
+    assert_eq!(world.reach(Delivered, 600), [reversed(4, 0, 0)]);
     assert_eq!(world.balance(Side::Available), 6);
     assert_eq!(world.balance(Side::Pending), 0);
 }
@@ -48,7 +52,7 @@ fn what_was_missed_is_made_up() {
 fn a_cancelled_order_earns_nothing() {
     let mut world = World::default();
     world.reach(Open, 1_000);
-    assert_eq!(world.reach(Cancelled, 1_000), [reversed(10, 0)]);
+    assert_eq!(world.reach(Cancelled, 1_000), [reversed(10, 0, 0)]);
     assert_eq!(world.balance(Side::Pending), 0);
     assert_eq!(world.reach(Cancelled, 0), []);
 }
@@ -73,7 +77,7 @@ fn an_order_keeps_the_rate_it_was_placed_at() {
     };
     let bookings = target.reach_earned(&world.found(), &mut world.lots, &doubled);
     let events: Vec<_> = bookings.iter().filter_map(|each| each.event).collect();
-    assert_eq!(events, [reversed(5, 0)]);
+    assert_eq!(events, [reversed(5, 0, 0)]);
 }
 
 #[test]
@@ -83,9 +87,9 @@ fn of_returned_goods_the_points_already_spent_are_withheld() {
     world.grant(50);
     // From the oldest lot: the order's.
     assert!(world.spend(OTHER, 70, HoldState::Confirmed));
-    assert_eq!(world.reach(Delivered, 8_000), [reversed(20, 0)]);
-    assert_eq!(world.reach(Delivered, 5_000), [reversed(30, 20)]);
-    assert_eq!(world.reach(Delivered, 0), [reversed(50, 50)]);
+    assert_eq!(world.reach(Delivered, 8_000), [reversed(20, 0, 0)]);
+    assert_eq!(world.reach(Delivered, 5_000), [reversed(30, 20, 20)]);
+    assert_eq!(world.reach(Delivered, 0), [reversed(50, 50, 70)]);
     assert_eq!(world.reach(Delivered, 0), []);
     // The other lot is not touched.
     assert_eq!(world.balance(Side::Available), 50);
@@ -97,11 +101,11 @@ fn what_comes_back_after_some_was_withheld_can_be_taken_back() {
     let mut world = World::default();
     world.reach(Delivered, 10_000);
     world.spend(OTHER, 60, HoldState::Confirmed);
-    assert_eq!(world.reach(Delivered, 5_000), [reversed(50, 10)]);
+    assert_eq!(world.reach(Delivered, 5_000), [reversed(50, 10, 10)]);
     let (key, _) = world.uses[0];
     world.settle(key, HoldState::Released);
     assert_eq!(world.balance(Side::Available), 60);
-    assert_eq!(world.reach(Delivered, 1_000), [reversed(40, 0)]);
+    assert_eq!(world.reach(Delivered, 1_000), [reversed(40, 0, 10)]);
     assert_eq!(world.balance(Side::Available), 20);
 }
 
@@ -113,9 +117,9 @@ fn what_has_expired_is_neither_taken_nor_withheld() {
     world.expire(true);
     // 60 spent, 40 expired.
     assert_eq!(world.reach(Delivered, 7_000), []);
-    assert_eq!(world.reach(Delivered, 5_000), [reversed(10, 10)]);
-    assert_eq!(world.reach(Delivered, 4_000), [reversed(10, 10)]);
-    assert_eq!(world.reach(Delivered, 0), [reversed(40, 40)]);
+    assert_eq!(world.reach(Delivered, 5_000), [reversed(10, 10, 10)]);
+    assert_eq!(world.reach(Delivered, 4_000), [reversed(10, 10, 20)]);
+    assert_eq!(world.reach(Delivered, 0), [reversed(40, 40, 60)]);
 }
 
 #[test]

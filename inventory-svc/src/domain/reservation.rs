@@ -38,24 +38,95 @@ pub struct Incentive {
     pub redeem_points: Option<i64>,
 }
 
-/// What somebody asks for: its lines are distinct by SKU, and there is at least one.
+/// What somebody asks for. Its lines are distinct by SKU; there is at least one, or an order whose lines get an incentive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Basket {
     pub customer_id: Uuid,
     lines: Vec<RequestLine>,
     pub incentive: Option<Incentive>,
+    context: Option<Context>,
+}
+
+/// An order that asks for more. Nothing of it is taken again; discounts and points depend on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    pub currency: Currency,
+    pub lines: Vec<OrderedLine>,
+    /// The order's discount code, which counts already: what is added gets what it still gives.
+    pub discount_code: Option<String>,
+}
+
+/// A line that an order has. Amounts are minor units, for all of `quantity`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderedLine {
+    pub sku: Sku,
+    pub quantity: i64,
+    /// For one piece.
+    pub unit_price: i64,
+    pub discount: i64,
+    pub points_value: i64,
+}
+
+impl OrderedLine {
+    /// The price, before discount and points.
+    #[must_use]
+    pub fn amount(&self) -> i64 {
+        self.quantity * self.unit_price
+    }
+
+    /// What is left to pay.
+    #[must_use]
+    pub fn due(&self) -> i64 {
+        self.amount() - self.discount - self.points_value
+    }
+
+    /// Whether the figures make sense together.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let amount = self
+            .quantity
+            .checked_mul(self.unit_price)
+            .unwrap_or_default();
+        self.quantity > 0
+            && self.unit_price >= 0
+            && self.discount >= 0
+            && self.points_value >= 0
+            && self
+                .discount
+                .checked_add(self.points_value)
+                .is_some_and(|off| off <= amount)
+    }
 }
 
 impl Basket {
-    /// Lines of one SKU are summed into the first of them.
+    /// A basket without a context.
     ///
     /// # Errors
-    /// When there is no line, a sum is beyond [`Quantity::MAX`], or a number of points is negative.
+    /// See [`Basket::within`].
     pub fn new(
         customer_id: Uuid,
         lines: Vec<RequestLine>,
         incentive: Option<Incentive>,
     ) -> Result<Self, RefusedReservation> {
+        Self::within(None, customer_id, lines, incentive)
+    }
+
+    /// What an order asks for beyond its `context`. Lines of one SKU are summed into the first of them.
+    ///
+    /// # Errors
+    /// When there is neither a line nor an order that gets an incentive, a sum is beyond [`Quantity::MAX`], a number of
+    /// points is negative, or a line of the context makes no sense.
+    pub fn within(
+        context: Option<Context>,
+        customer_id: Uuid,
+        lines: Vec<RequestLine>,
+        incentive: Option<Incentive>,
+    ) -> Result<Self, RefusedReservation> {
+        let ordered = context.as_ref().map_or(&[][..], |context| &context.lines);
+        if let Some(line) = ordered.iter().position(|line| !line.is_sound()) {
+            return Err(RefusedReservation::Ordered { line });
+        }
+        let gets_incentive = !ordered.is_empty() && incentive.is_some();
         let mut distinct: Vec<RequestLine> = Vec::with_capacity(lines.len());
         let mut position = BTreeMap::new();
         for line in lines {
@@ -71,7 +142,7 @@ impl Basket {
                 }
             }
         }
-        if distinct.is_empty() {
+        if distinct.is_empty() && !gets_incentive {
             return Err(RefusedReservation::Empty);
         }
         if let Some(Incentive {
@@ -85,12 +156,30 @@ impl Basket {
             customer_id,
             lines: distinct,
             incentive,
+            context,
         })
     }
 
     #[must_use]
     pub fn lines(&self) -> &[RequestLine] {
         &self.lines
+    }
+
+    #[must_use]
+    pub fn context(&self) -> Option<&Context> {
+        self.context.as_ref()
+    }
+
+    /// The lines that the order has already.
+    #[must_use]
+    pub fn ordered(&self) -> &[OrderedLine] {
+        self.context.as_ref().map_or(&[], |context| &context.lines)
+    }
+
+    /// The code that the order has already.
+    #[must_use]
+    pub fn continued_code(&self) -> Option<&str> {
+        self.context.as_ref()?.discount_code.as_deref()
     }
 
     #[must_use]
@@ -143,8 +232,10 @@ pub enum RefusedReservation {
     Sku { line: usize, reason: InvalidProduct },
     #[error("unknown SKU")]
     UnknownSkus { lines: Vec<usize> },
-    #[error("is priced in another currency than the first line")]
+    #[error("is priced in another currency than the rest of the order")]
     OtherCurrency { line: usize },
+    #[error("quantity, price, discount and points of a line do not go together")]
+    Ordered { line: usize },
     #[error("not enough stock")]
     Shortages(Vec<Shortage>),
     #[error(transparent)]

@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::{
     Account, Basket, BasketLine, Code, CodeRefusal, Crossing, DiscountCode, Levels, LotUse,
-    LoyaltyPolicy, Money, PointsRefusal, PricedLine, RefusedReservation, Shortage, Sku, allot,
+    LoyaltyPolicy, Money, OrderedLine, PointsRefusal, PricedLine, RefusedReservation, Shortage,
+    Sku, allot,
 };
 
 /// A product as it can be had at the moment.
@@ -46,9 +47,19 @@ pub struct Shelf {
 pub struct Grant {
     pub currency: Currency,
     pub lines: Vec<PricedLine>,
+    /// The code that is used once more.
     pub code: Option<Code>,
     /// The lots that pay points.
     pub points: Vec<LotUse>,
+    /// By line of the basket's context; empty when nothing of it changes.
+    pub allotments: Vec<Allotment>,
+}
+
+/// Minor units that an incentive takes off, or pays of, a line that its order had before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Allotment {
+    pub discount: i64,
+    pub points_value: i64,
 }
 
 /// What a basket would get.
@@ -65,6 +76,8 @@ pub struct Quote {
     pub point_value: i64,
     /// Points that the order would earn.
     pub earns: i64,
+    /// By line of the basket's context; empty when nothing of it changes.
+    pub allotments: Vec<Allotment>,
 }
 
 impl Shelf {
@@ -74,8 +87,9 @@ impl Shelf {
     /// # Errors
     /// See [`RefusedReservation`].
     pub fn grant(&mut self, basket: &Basket) -> Result<Grant, RefusedReservation> {
-        let (currency, mut lines) = self.lines(basket)?;
-        let shortages: Vec<Shortage> = lines
+        let mut pricing = self.price(basket)?;
+        let shortages: Vec<Shortage> = pricing
+            .lines
             .iter()
             .filter(|line| line.quantity > line.available)
             .map(|line| Shortage {
@@ -88,14 +102,14 @@ impl Shelf {
             return Err(RefusedReservation::Shortages(shortages));
         }
         let code = self
-            .discount(basket, currency, &mut lines)
+            .discount(basket, &mut pricing)
             .transpose()
             .map_err(RefusedReservation::Code)?;
         let points = self
-            .redeem(basket, currency, &mut lines)
+            .redeem(basket, &mut pricing)
             .map_err(RefusedReservation::Points)?;
 
-        for line in &mut lines {
+        for line in &mut pricing.lines {
             line.available -= line.quantity;
             if let Some(offer) = self.offers.get_mut(&line.sku) {
                 offer.levels.reserved += line.quantity;
@@ -108,8 +122,9 @@ impl Shelf {
             *offered.uses.entry(basket.customer_id).or_default() += 1;
         }
         Ok(Grant {
-            currency,
-            lines,
+            currency: pricing.currency,
+            allotments: pricing.allotments(basket),
+            lines: pricing.lines,
             code,
             points,
         })
@@ -133,20 +148,21 @@ impl Shelf {
     /// # Errors
     /// When a SKU is unknown or the basket mixes currencies.
     pub fn quote(mut self, basket: &Basket) -> Result<Quote, RefusedReservation> {
-        let (currency, mut lines) = self.lines(basket)?;
-        let code = self.discount(basket, currency, &mut lines);
+        let mut pricing = self.price(basket)?;
+        let code = self.discount(basket, &mut pricing);
         let points = (basket.points() > 0).then(|| {
-            self.redeem(basket, currency, &mut lines)
+            self.redeem(basket, &mut pricing)
                 .map(|uses| uses.iter().map(|used| used.points).sum())
         });
-        let earns = if currency == self.policy.currency {
-            self.policy.earns(lines.iter().map(to_pay).sum())
+        let earns = if pricing.currency == self.policy.currency {
+            self.policy.earns(pricing.due().iter().sum())
         } else {
             0
         };
         Ok(Quote {
-            currency,
-            lines,
+            currency: pricing.currency,
+            allotments: pricing.allotments(basket),
+            lines: pricing.lines,
             code,
             points,
             point_value: self.policy.point_value,
@@ -155,10 +171,10 @@ impl Shelf {
     }
 
     /// The lines at their price, each with what there is of it now.
-    fn lines(&self, basket: &Basket) -> Result<(Currency, Vec<PricedLine>), RefusedReservation> {
+    fn price(&self, basket: &Basket) -> Result<Pricing, RefusedReservation> {
         let mut lines = Vec::with_capacity(basket.lines().len());
         let mut unknown = Vec::new();
-        let mut currency = None;
+        let mut currency = basket.context().map(|context| context.currency);
         for line in basket.lines() {
             let Some(offer) = self.offers.get(&line.sku).filter(|offer| offer.active) else {
                 unknown.push(line.index);
@@ -180,42 +196,73 @@ impl Shelf {
         if !unknown.is_empty() {
             return Err(RefusedReservation::UnknownSkus { lines: unknown });
         }
-        let currency = currency.ok_or(RefusedReservation::Empty)?;
-        Ok((currency, lines))
+        Ok(Pricing {
+            currency: currency.ok_or(RefusedReservation::Empty)?,
+            ordered: basket.ordered().to_vec(),
+            lines,
+        })
     }
 
-    /// Allots what the basket's code takes off.
+    /// Allots what the basket's code takes off. That of the order, if it has one, goes on; only a new one is told.
     fn discount(
         &self,
         basket: &Basket,
-        currency: Currency,
-        lines: &mut [PricedLine],
+        pricing: &mut Pricing,
     ) -> Option<Result<Code, CodeRefusal>> {
-        let text = basket.discount_code()?;
-        let offered = Code::parse(text)
-            .ok()
-            .and_then(|code| self.codes.get(&code.lookup()));
-        let Some(OfferedCode { code, uses }) = offered else {
-            return Some(Err(CodeRefusal::Unknown));
-        };
-        let priced: Vec<BasketLine<'_>> = lines
-            .iter()
-            .map(|line| BasketLine {
-                sku: &line.sku,
-                category: self
-                    .offers
-                    .get(&line.sku)
-                    .and_then(|offer| offer.category.as_deref()),
-                amount: line.quantity * line.unit_price,
-            })
-            .collect();
-        let uses = uses.get(&basket.customer_id).copied().unwrap_or_default();
-        let allotted = code.assess(&priced, currency, self.policy.currency, uses, self.at);
-        Some(allotted.map(|allotted| {
-            for (line, discount) in lines.iter_mut().zip(allotted) {
+        if let Some(offered) = basket.continued_code().and_then(|text| self.code(text)) {
+            let lines: Vec<_> = self.assessed(pricing).collect();
+            let added = &lines[pricing.ordered.len()..];
+            let allotted = offered.code.extend(
+                added,
+                lines.iter().map(|line| line.amount).sum(),
+                pricing.ordered.iter().map(|line| line.discount).sum(),
+                pricing.currency,
+                self.policy.currency,
+                self.at,
+            );
+            for (line, discount) in pricing.lines.iter_mut().zip(allotted) {
                 line.discount = discount;
             }
+        }
+        let text = basket.discount_code()?;
+        let Some(OfferedCode { code, uses }) = self.code(text) else {
+            return Some(Err(CodeRefusal::Unknown));
+        };
+        let uses = uses.get(&basket.customer_id).copied().unwrap_or_default();
+        let lines: Vec<_> = self.assessed(pricing).collect();
+        let allotted = code.assess(
+            &lines,
+            pricing.currency,
+            self.policy.currency,
+            uses,
+            self.at,
+        );
+        Some(allotted.map(|allotted| {
+            for (discount, off) in pricing.discounts().zip(allotted) {
+                *discount += off;
+            }
             code.code.clone()
+        }))
+    }
+
+    fn code(&self, text: &str) -> Option<&OfferedCode> {
+        self.codes.get(&Code::parse(text).ok()?.lookup())
+    }
+
+    /// Everything that the order will have, as a code sees it.
+    fn assessed<'a>(&'a self, pricing: &'a Pricing) -> impl Iterator<Item = BasketLine<'a>> {
+        let category = |sku: &Sku| self.offers.get(sku)?.category.as_deref();
+        let ordered = pricing.ordered.iter().map(move |line| BasketLine {
+            sku: &line.sku,
+            category: category(&line.sku),
+            amount: line.amount(),
+            due: line.due(),
+        });
+        ordered.chain(pricing.lines.iter().map(move |line| BasketLine {
+            sku: &line.sku,
+            category: category(&line.sku),
+            amount: line.quantity * line.unit_price,
+            due: to_pay(line),
         }))
     }
 
@@ -223,20 +270,19 @@ impl Shelf {
     fn redeem(
         &mut self,
         basket: &Basket,
-        currency: Currency,
-        lines: &mut [PricedLine],
+        pricing: &mut Pricing,
     ) -> Result<Vec<LotUse>, PointsRefusal> {
         let points = basket.points();
         if points == 0 {
             return Ok(Vec::new());
         }
         let policy = &self.policy;
-        if currency != policy.currency {
+        if pricing.currency != policy.currency {
             return Err(PointsRefusal::OtherCurrency {
                 currency: policy.currency,
             });
         }
-        let due: Vec<i64> = lines.iter().map(to_pay).collect();
+        let due = pricing.due();
         let most = due.iter().sum::<i64>() / policy.point_value;
         let uses = self
             .accounts
@@ -257,10 +303,50 @@ impl Shelf {
                     })
             })?;
         let allotted = allot(points * policy.point_value, &due);
-        for (line, value) in lines.iter_mut().zip(allotted) {
-            line.points_value = value;
+        for (paid, value) in pricing.points_values().zip(allotted) {
+            *paid += value;
         }
         Ok(uses)
+    }
+}
+
+/// A basket at its prices: the lines that its order has, then those that it asks for.
+struct Pricing {
+    currency: Currency,
+    ordered: Vec<OrderedLine>,
+    lines: Vec<PricedLine>,
+}
+
+impl Pricing {
+    /// What is to be paid for each line, in minor units.
+    fn due(&self) -> Vec<i64> {
+        let ordered = self.ordered.iter().map(OrderedLine::due);
+        ordered.chain(self.lines.iter().map(to_pay)).collect()
+    }
+
+    fn discounts(&mut self) -> impl Iterator<Item = &mut i64> {
+        let ordered = self.ordered.iter_mut().map(|line| &mut line.discount);
+        ordered.chain(self.lines.iter_mut().map(|line| &mut line.discount))
+    }
+
+    fn points_values(&mut self) -> impl Iterator<Item = &mut i64> {
+        let ordered = self.ordered.iter_mut().map(|line| &mut line.points_value);
+        ordered.chain(self.lines.iter_mut().map(|line| &mut line.points_value))
+    }
+
+    /// What the lines of the context have got more than before.
+    fn allotments(&self, basket: &Basket) -> Vec<Allotment> {
+        if self.ordered == basket.ordered() {
+            return Vec::new();
+        }
+        self.ordered
+            .iter()
+            .zip(basket.ordered())
+            .map(|(now, before)| Allotment {
+                discount: now.discount - before.discount,
+                points_value: now.points_value - before.points_value,
+            })
+            .collect()
     }
 }
 

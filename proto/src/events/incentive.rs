@@ -23,6 +23,9 @@ pub struct PointsData {
     /// Of earned points that go back: those that the customer has spent already. Their worth reduces the refund.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub withheld: Option<i64>,
+    /// The same of the order's whole life, this event included: it only grows, so the greatest is the newest.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub withheld_total: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -31,6 +31,8 @@ pub struct BasketLine<'a> {
     pub category: Option<&'a str>,
     /// Minor units: quantity times unit price. Not negative.
     pub amount: i64,
+    /// Minor units that are left to pay of it: less than `amount` where points pay a part.
+    pub due: i64,
 }
 
 /// Why a code takes nothing off an order.
@@ -89,7 +91,8 @@ impl DiscountCode {
     /// it is not for.
     ///
     /// A percentage is of the eligible lines' sum, rounded half up once, then capped; a fixed amount is at most that
-    /// sum. The whole is allotted over the eligible lines by [`allot`], so it adds up and no line gets more than it costs.
+    /// sum. Neither is more than what is left to pay. The whole is allotted over the eligible lines by [`allot`], so it adds
+    /// up and no line gets more than is left of it.
     ///
     /// `currency` is the basket's, `policy_currency` the shop's, in which amounts of codes are. `uses_of_customer` are
     /// the uses of this customer that count, `at` is the time of the order.
@@ -121,16 +124,8 @@ impl DiscountCode {
                 currency: policy_currency,
             });
         }
-        let mut eligible = false;
-        let weights: Vec<i64> = basket
-            .iter()
-            .map(|line| {
-                let covered = terms.scope().covers(line);
-                eligible |= covered;
-                if covered { line.amount } else { 0 }
-            })
-            .collect();
-        if !eligible {
+        let eligible = || basket.iter().filter(|line| terms.scope().covers(line));
+        if eligible().next().is_none() {
             return Err(CodeRefusal::NoEligibleLine);
         }
         if sum(basket.iter().map(|line| line.amount)) < i128::from(terms.min_subtotal()) {
@@ -138,8 +133,53 @@ impl DiscountCode {
                 min_subtotal: terms.min_subtotal(),
             });
         }
-        let total = terms.kind().of(sum(weights.iter().copied()));
-        Ok(allot(total, &weights))
+        let total = terms.kind().of(sum(eligible().map(|line| line.amount)));
+        Ok(self.allot(total, basket))
+    }
+
+    /// What the code takes off lines that are added to an order that has it. It is not used a second time, so its limits do
+    /// not count; and what it gave stays, so a percentage is of the added lines alone, and of a cap or a fixed amount
+    /// there is what `given` has left. A code that does not hold any more takes nothing off.
+    ///
+    /// `subtotal` is the order's, with the added lines, `given` what the code has taken off it; in minor units.
+    #[must_use]
+    pub fn extend(
+        &self,
+        added: &[BasketLine<'_>],
+        subtotal: i64,
+        given: i64,
+        currency: Currency,
+        policy_currency: Currency,
+        at: DateTime<Utc>,
+    ) -> Vec<i64> {
+        let terms = &self.terms;
+        let holds = terms.check_time(at).is_ok()
+            && (currency == policy_currency || !terms.names_amounts())
+            && subtotal >= terms.min_subtotal();
+        if !holds {
+            return vec![0; added.len()];
+        }
+        let eligible = added.iter().filter(|line| terms.scope().covers(line));
+        let total = terms
+            .kind()
+            .more(sum(eligible.map(|line| line.amount)), given);
+        self.allot(total, added)
+    }
+
+    /// Divides `total`, or what is left to pay if that is less, over the lines that the code is for.
+    fn allot(&self, total: i64, lines: &[BasketLine<'_>]) -> Vec<i64> {
+        let due: Vec<i64> = lines
+            .iter()
+            .map(|line| {
+                if self.terms.scope().covers(line) {
+                    line.due
+                } else {
+                    0
+                }
+            })
+            .collect();
+        let most = i64::try_from(sum(due.iter().copied())).unwrap_or(i64::MAX);
+        allot(total.min(most), &due)
     }
 }
 

@@ -43,6 +43,20 @@ impl Kind {
         };
         i64::try_from(discount).unwrap_or(i64::MAX)
     }
+
+    /// The discount on `sum` minor units more, where `given` were taken off before.
+    pub(super) fn more(self, sum: i128, given: i64) -> i64 {
+        match self {
+            Self::Percent {
+                max_discount: Some(max),
+                ..
+            } => self.of(sum).min((max - given).max(0)),
+            Self::Percent {
+                max_discount: None, ..
+            } => self.of(sum),
+            Self::Fixed { amount } => self.of(sum).min((amount - given).max(0)),
+        }
+    }
 }
 
 /// For which products a code is.

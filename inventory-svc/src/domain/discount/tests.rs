@@ -64,6 +64,7 @@ fn assess_as(
             sku,
             category,
             amount,
+            due: amount,
         })
         .collect();
     code.assess(&basket, currency, GBP, uses_of_customer, now)

@@ -105,9 +105,12 @@ fn offers(rows: Vec<OfferRow>) -> Result<BTreeMap<Sku, Offer>> {
 }
 
 fn skus<'a>(baskets: impl Iterator<Item = &'a Basket>) -> Vec<String> {
+    // Of an order's lines, the categories count, for its code.
     let distinct: BTreeSet<&str> = baskets
-        .flat_map(Basket::lines)
-        .map(|line| line.sku.as_str())
+        .flat_map(|basket| {
+            let ordered = basket.ordered().iter().map(|line| line.sku.as_str());
+            ordered.chain(basket.lines().iter().map(|line| line.sku.as_str()))
+        })
         .collect();
     distinct.into_iter().map(ToOwned::to_owned).collect()
 }
@@ -115,9 +118,11 @@ fn skus<'a>(baskets: impl Iterator<Item = &'a Basket>) -> Vec<String> {
 /// What is no code is not looked for.
 fn codes<'a>(baskets: impl Iterator<Item = &'a Basket>) -> Asked {
     baskets
-        .filter_map(|basket| {
-            let code = Code::parse(basket.discount_code()?).ok()?;
-            Some((code.lookup(), basket.customer_id))
+        .flat_map(|basket| {
+            [basket.discount_code(), basket.continued_code()]
+                .into_iter()
+                .flatten()
+                .filter_map(|text| Some((Code::parse(text).ok()?.lookup(), basket.customer_id)))
         })
         .collect()
 }

@@ -15,8 +15,8 @@ use super::{events, parse_sku, parse_state};
 use crate::{
     application::ports::{TakenHold, Taking},
     domain::{
-        Basket, Code as DiscountCode, Grant, HoldError, HoldKey, LoyaltyPolicy, PointsHold,
-        PricedLine, Sku,
+        Allotment, Basket, Code as DiscountCode, Grant, HoldError, HoldKey, LoyaltyPolicy,
+        PointsHold, PricedLine, Sku,
     },
     infrastructure::postgres::{
         code_uses::{CodeUse, use_codes},
@@ -98,6 +98,7 @@ impl<'a> Granted<'a> {
                 points,
                 point_value: policy.point_value,
                 discount_code: grant.code.as_ref().map(DiscountCode::to_string),
+                allotments: grant.allotments,
             },
             points: (points > 0).then_some(PointsHold {
                 key: taking.key,
@@ -150,6 +151,7 @@ async fn try_take(
     granted.sort_unstable_by_key(|granted| granted.taking.key);
     write(&mut tx, &granted).await.map_err(overtaken)?;
     write_incentives(&mut tx, &mut granted).await?;
+    write_allotments(&mut tx, &granted).await?;
     note_crossings(&mut tx, &shelf.crossed()).await?;
     announce(&mut tx, &granted).await?;
     fail::fail_point!("reserve-before-commit", |_| Err(Failure::Other(
@@ -188,6 +190,24 @@ fn fingerprint(basket: &Basket) -> Vec<u8> {
         hash.update(basket.discount_code().unwrap_or_default());
         hash.update([0]);
         hash.update(basket.points().to_be_bytes());
+    }
+    if let Some(context) = basket.context() {
+        hash.update([2]);
+        hash.update(context.currency.code());
+        for line in &context.lines {
+            hash.update(line.sku.as_str());
+            hash.update([0]);
+            let figures = [
+                line.quantity,
+                line.unit_price,
+                line.discount,
+                line.points_value,
+            ];
+            figures
+                .iter()
+                .for_each(|figure| hash.update(figure.to_be_bytes()));
+        }
+        hash.update(context.discount_code.as_deref().unwrap_or_default());
     }
     hash.finalize().to_vec()
 }
@@ -245,6 +265,7 @@ async fn look_up(tx: &mut PgConnection, batch: &[Taking]) -> Result<HashMap<Hold
         return Ok(HashMap::new());
     }
     let mut lines = lines_of(tx, &orders, &hold_nos).await?;
+    let mut allotments = allotments_of(tx, &orders, &hold_nos).await?;
     rows.into_iter()
         .map(|row| {
             let key = HoldKey {
@@ -263,6 +284,7 @@ async fn look_up(tx: &mut PgConnection, batch: &[Taking]) -> Result<HashMap<Hold
                         points: row.points,
                         point_value: row.point_value,
                         discount_code: row.code,
+                        allotments: allotments.remove(&key).unwrap_or_default(),
                     },
                 }
             };
@@ -302,6 +324,34 @@ async fn lines_of(
         });
     }
     Ok(lines)
+}
+
+async fn allotments_of(
+    tx: &mut PgConnection,
+    orders: &[Uuid],
+    hold_nos: &[i32],
+) -> Result<HashMap<HoldKey, Vec<Allotment>>> {
+    let rows = sqlx::query!(
+        "select order_id, hold_no, discount, points_value
+           from hold_allotments join unnest($1::uuid[], $2::int[]) as t (order_id, hold_no) using (order_id, hold_no)
+          order by order_id, hold_no, line_no",
+        orders,
+        hold_nos,
+    )
+    .fetch_all(tx)
+    .await?;
+    let mut allotments: HashMap<HoldKey, Vec<Allotment>> = HashMap::new();
+    for row in rows {
+        let key = HoldKey {
+            order_id: row.order_id,
+            hold_no: row.hold_no,
+        };
+        allotments.entry(key).or_default().push(Allotment {
+            discount: row.discount,
+            points_value: row.points_value,
+        });
+    }
+    Ok(allotments)
 }
 
 /// Holds, lines, stock and movements, in one statement.
@@ -413,7 +463,7 @@ async fn write_incentives(tx: &mut PgConnection, granted: &mut [Granted<'_>]) ->
                 key: granted.taking.key,
                 code: granted.hold.discount_code.as_deref()?,
                 customer_id: granted.taking.basket.customer_id,
-                discount: granted.hold.lines.iter().map(|line| line.discount).sum(),
+                discount: granted.hold.discount(),
             })
         })
         .collect();
@@ -428,10 +478,47 @@ async fn write_incentives(tx: &mut PgConnection, granted: &mut [Granted<'_>]) ->
     hold_points(tx, &points).await
 }
 
-/// Each event belongs to the trace of the request that caused it.
+/// What the lines get that their orders had before.
+async fn write_allotments(tx: &mut PgConnection, granted: &[Granted<'_>]) -> Result<()> {
+    let allotments: Vec<(HoldKey, i32, Allotment)> = granted
+        .iter()
+        .flat_map(|granted| {
+            let key = granted.taking.key;
+            (1_i32..)
+                .zip(&granted.hold.allotments)
+                .map(move |(line_no, allotment)| (key, line_no, *allotment))
+        })
+        .collect();
+    if allotments.is_empty() {
+        return Ok(());
+    }
+    let (orders, hold_nos) = columns(allotments.iter().map(|(key, ..)| *key));
+    let line_nos: Vec<i32> = allotments.iter().map(|(_, line_no, _)| *line_no).collect();
+    let column = |value: fn(&Allotment) -> i64| -> Vec<i64> {
+        allotments
+            .iter()
+            .map(|(.., allotment)| value(allotment))
+            .collect()
+    };
+    sqlx::query!(
+        "insert into hold_allotments (order_id, hold_no, line_no, discount, points_value)
+         select * from unnest($1::uuid[], $2::int[], $3::int[], $4::bigint[], $5::bigint[])",
+        &orders,
+        &hold_nos,
+        &line_nos,
+        &column(|allotment| allotment.discount),
+        &column(|allotment| allotment.points_value),
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Each event belongs to the trace of the request that caused it. A hold of no goods is no news of stock.
 async fn announce(tx: &mut PgConnection, granted: &[Granted<'_>]) -> Result<()> {
     let events = granted
         .iter()
+        .filter(|granted| !granted.hold.lines.is_empty())
         .map(|granted| {
             let mut event = events::reserved(granted.taking.key, &granted.hold.lines)?;
             event.traceparent.clone_from(&granted.taking.traceparent);

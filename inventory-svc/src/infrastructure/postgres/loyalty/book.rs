@@ -165,14 +165,20 @@ async fn write_lots<'a>(
 
 /// `id` of the entry: it grows with each booking of a customer.
 fn event(id: i64, entry: &Entry, event: PointsEvent) -> Result<CloudEvent> {
-    let (kind, points, reversal, withheld) = match event {
-        PointsEvent::Earned { points } => (POINTS_EARNED, points, None, 0),
-        PointsEvent::Redeemed { points } => (POINTS_REDEEMED, points, None, 0),
-        PointsEvent::EarnedReversed { points, withheld } => {
-            (POINTS_REVERSED, points, Some(Reversal::Earned), withheld)
+    let (kind, points, reversal, withheld, withheld_total) = match event {
+        PointsEvent::Earned { points } => (POINTS_EARNED, points, None, 0, 0),
+        PointsEvent::Redeemed { points } => (POINTS_REDEEMED, points, None, 0, 0),
+        PointsEvent::EarnedReversed {
+            points,
+            withheld,
+            withheld_total,
+        } => {
+            let reversal = Some(Reversal::Earned);
+            (POINTS_REVERSED, points, reversal, withheld, withheld_total)
         }
         PointsEvent::RedeemedReversed { points } => {
-            (POINTS_REVERSED, points, Some(Reversal::Redeemed), 0)
+            let reversal = Some(Reversal::Redeemed);
+            (POINTS_REVERSED, points, reversal, 0, 0)
         }
     };
     let data = PointsData {
@@ -181,6 +187,7 @@ fn event(id: i64, entry: &Entry, event: PointsEvent) -> Result<CloudEvent> {
         points,
         reversal,
         withheld: (withheld > 0).then_some(withheld),
+        withheld_total: (withheld_total > 0).then_some(withheld_total),
     };
     Ok(CloudEvent::new(
         SOURCE,

@@ -39,6 +39,7 @@ async fn a_hold_takes_the_oldest_points_and_redeems_them_once() {
         points: 120,
         reversal: None,
         withheld: None,
+        withheld_total: None,
     };
     assert_eq!(events, [redeemed]);
     assert_eq!(books.settle(key, HoldState::Fulfilled).await, []);
@@ -186,12 +187,14 @@ async fn an_order_earns_matures_and_is_taken_back() {
         points: 50,
         reversal: Some(Reversal::Earned),
         withheld: Some(20),
+        withheld_total: Some(20),
     };
     assert_eq!(told(&events), [reversed]);
     assert_eq!(books.balances(customer).await, (0, 0, 0));
     // Another return, and the same state again.
     let events = books.follow(&[delivered(customer, order, 6, 0)]).await;
     assert_eq!(told(&events)[0].withheld, Some(50));
+    assert_eq!(told(&events)[0].withheld_total, Some(70));
     assert!(
         books
             .follow(&[delivered(customer, order, 6, 0)])
