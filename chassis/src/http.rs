@@ -121,9 +121,9 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
-/// The version that a caller expects, from `If-Match`: an entity tag, with or without quotes.
+/// The version that a caller expects, from `If-Match`: an entity tag, with or without quotes; None for `*`, which is any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IfMatch(pub i64);
+pub struct IfMatch(pub Option<i64>);
 
 impl<S: Sync> OptionalFromRequestParts<S> for IfMatch {
     type Rejection = Error;
@@ -134,11 +134,11 @@ impl<S: Sync> OptionalFromRequestParts<S> for IfMatch {
         };
         let tag = value.to_str().unwrap_or_default().trim();
         if tag == "*" {
-            return Ok(None);
+            return Ok(Some(Self(None)));
         }
         tag.trim_matches('"')
             .parse()
-            .map(|version| Some(Self(version)))
+            .map(|version| Some(Self(Some(version))))
             // RFC 9110, 13.1.1: a tag that matches nothing.
             .map_err(|_| {
                 Error::new(

@@ -132,13 +132,32 @@ async fn claim<T: DeserializeOwned>(
     if claimed == 1 {
         return Ok(None);
     }
-    let (known, response): (Vec<u8>, Option<serde_json::Value>) = sqlx::query_as(
+    answer(tx, owner, key, fingerprint)
+        .await?
+        .ok_or_else(|| anyhow_error("a claimed key is gone"))
+        .map(Some)
+}
+
+/// The answer that a key was given, if it was claimed.
+///
+/// # Errors
+/// `idempotency-key-reused` if the key came with another request.
+async fn answer<T: DeserializeOwned>(
+    conn: &mut PgConnection,
+    owner: Uuid,
+    key: &IdempotencyKey,
+    fingerprint: &[u8],
+) -> Result<Option<T>> {
+    let row: Option<(Vec<u8>, Option<serde_json::Value>)> = sqlx::query_as(
         "select fingerprint, response from idempotency where owner = $1 and key = $2",
     )
     .bind(owner)
     .bind(key.as_str())
-    .fetch_one(tx)
+    .fetch_optional(conn)
     .await?;
+    let Some((known, response)) = row else {
+        return Ok(None);
+    };
     if known != fingerprint {
         return Err(reused());
     }
@@ -190,6 +209,14 @@ impl Once {
             key,
             fingerprint,
         })
+    }
+
+    /// The answer that was given before, without claiming the key.
+    ///
+    /// # Errors
+    /// `idempotency-key-reused` if the key came with another request.
+    pub async fn answer<T: DeserializeOwned>(&self, conn: &mut PgConnection) -> Result<Option<T>> {
+        answer(conn, self.owner, &self.key, &self.fingerprint).await
     }
 
     /// Claims the key; see [`claim`].

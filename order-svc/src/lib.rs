@@ -17,9 +17,9 @@ use application::{App, Ports};
 use chassis::{Service, amqp::Bus, audit, auth::Auth, grpc, ops::Ops, postgres};
 pub use config::Config;
 use infrastructure::{
-    consumers::ConfirmOrders,
+    consumers::{ConfirmOrders, WithholdPoints},
     inventory_svc::InventorySvc,
-    postgres::{PgDecisions, PgKeepingViews, PgLedgers, PgOrderViews, PgOrders},
+    postgres::{PgDecisions, PgHistoryViews, PgKeepingViews, PgLedgers, PgOrderViews, PgOrders},
     projections::ProjectOrders,
 };
 use proto::topology;
@@ -59,8 +59,14 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
     service.consume(
         topology::ORDER_STOCK,
         pool.clone(),
-        bus,
+        bus.clone(),
         Arc::new(ConfirmOrders),
+    );
+    service.consume(
+        topology::ORDER_POINTS,
+        pool.clone(),
+        bus,
+        Arc::new(WithholdPoints),
     );
     service
         .serve_grpc(
@@ -99,6 +105,7 @@ fn app(pool: &PgPool, config: &Config) -> anyhow::Result<App> {
         inventory: inventory.clone(),
         quotes: inventory,
         views: Arc::new(PgOrderViews::new(pool.clone())),
+        histories: Arc::new(PgHistoryViews::new(pool.clone())),
         keepings: Arc::new(PgKeepingViews::new(pool.clone())),
         ledgers: Arc::new(PgLedgers::new(pool.clone())),
     };

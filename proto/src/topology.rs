@@ -20,6 +20,12 @@ pub const ORDER_STOCK: Queue = Queue {
     bindings: &["inventory.stock_confirmed.v1"],
 };
 
+/// order-svc hears that points earned for returned goods had been spent, and refunds less.
+pub const ORDER_POINTS: Queue = Queue {
+    name: "order-svc.points",
+    bindings: &["incentive.points_reversed.v1"],
+};
+
 /// inventory-svc brings its side of each order to the order's state.
 pub const INVENTORY_ORDERS: Queue = Queue {
     name: "inventory-svc.orders",
@@ -42,6 +48,7 @@ pub const WORKER_ERRORS: Queue = Queue {
 pub const QUEUES: &[Queue] = &[
     ORDER_VIEWS,
     ORDER_STOCK,
+    ORDER_POINTS,
     INVENTORY_ORDERS,
     WORKER_ORDER_MAILS,
     WORKER_ERRORS,

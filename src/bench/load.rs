@@ -168,6 +168,7 @@ fn request(load: &Load, rng: &mut SmallRng) -> ReserveRequest {
             .collect(),
         incentive: None,
         ttl_seconds: HOLD_SECONDS,
+        context: None,
     }
 }
 

@@ -78,6 +78,7 @@ pub fn hold(order_id: Uuid, hold_no: i32, lines: &[(&str, i64)]) -> ReserveReque
             .collect(),
         incentive: None,
         ttl_seconds: 3_600,
+        context: None,
     }
 }
 

@@ -145,6 +145,7 @@ pub async fn check(shop: &Shop) {
     .await
     .expect("views");
     assert_eq!(wrong, Vec::<Uuid>::new(), "the views show what was written");
+    check_log(shop.order()).await;
     let doubtful: Vec<Uuid> = sqlx::query_scalar(
         "select o.id from orders o
           where not exists (select from decisions d where d.order_id = o.id and d.outcome = 'committed'
@@ -160,6 +161,22 @@ pub async fn check(shop: &Shop) {
         doubtful,
         Vec::<Uuid>::new(),
         "each order has its committed hold, and each committed hold its order"
+    );
+}
+
+/// Each change of an order is in the log, once.
+async fn check_log(order: &PgPool) {
+    let broken: Vec<Uuid> = sqlx::query_scalar(
+        "select o.id from orders o left join order_events e on e.order_id = o.id
+          group by o.id, o.version having count(e.version) <> o.version or max(e.version) <> o.version",
+    )
+    .fetch_all(order)
+    .await
+    .expect("the log");
+    assert_eq!(
+        broken,
+        Vec::<Uuid>::new(),
+        "the log tells each version of each order"
     );
 }
 
@@ -180,9 +197,10 @@ async fn held(inventory: &PgPool) -> Quantities {
 async fn wanted(order: &PgPool) -> Quantities {
     quantities(
         order,
-        "select l.order_id, l.sku, (l.quantity - l.cancelled_quantity)
+        "select l.order_id, l.sku, sum(l.quantity - l.cancelled_quantity)::bigint
            from order_lines l join orders o on o.id = l.order_id
-          where o.status in ('placed', 'confirmed') and l.quantity > l.cancelled_quantity",
+          where o.status in ('placed', 'confirmed')
+          group by l.order_id, l.sku having sum(l.quantity - l.cancelled_quantity) > 0",
     )
     .await
 }

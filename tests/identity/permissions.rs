@@ -142,7 +142,14 @@ fn table() -> Vec<Row> {
         row("POST", "/v1/orders/quote", SignedIn, 200).with(json!({"lines": [{"sku": "HEART", "quantity": 1}]})),
         row("GET", "/v1/orders", SignedIn, 200),
         row("GET", "/v1/orders/{order}", Owner, 200),
+        row("GET", "/v1/orders/{order}/history", Owner, 200),
+        row("PATCH", "/v1/orders/{order}", Owner, 200).with(json!({"lines": [{"sku": "HEART", "quantity": 1}]})),
+        row("POST", "/v1/orders/{order}/incentive", Owner, 200).with(json!({"discount_code": "SUMMER"})),
         row("POST", "/v1/orders/{order}/cancel", Owner, 200).with(json!({"reason": "changed my mind"})),
+        row("POST", "/v1/orders/{sent}/ship", Staff, 200),
+        row("POST", "/v1/orders/{sent}/deliver", Staff, 200),
+        row("POST", "/v1/orders/{sent}/returns", Staff, 200)
+            .with(json!({"lines": [{"sku": "HEART", "quantity": 1}], "reason": "broken", "restock": false})),
         row("GET", "/v1/jobs", Admin, 200),
         row("GET", "/v1/jobs/summary", Admin, 200),
         row("GET", "/v1/jobs/{job}", Admin, 404),
@@ -161,6 +168,8 @@ struct Stage {
     visitor: Client,
     user: Uuid,
     order: String,
+    /// Confirmed, to be sent.
+    sent: String,
     batch: String,
 }
 
@@ -182,6 +191,15 @@ impl Stage {
             .expect(201);
         let order = customer.order("1", &[("HEART", 1)]).await.expect(201);
         let order = order["id"].as_str().expect("an id").to_owned();
+        let code = json!({"code": "SUMMER", "kind": "percent", "value": 10});
+        admin.post("/v1/discount-codes", code).await.expect(201);
+        let sent = customer.order("2", &[("HEART", 9)]).await.expect(201);
+        let sent = sent["id"].as_str().expect("an id").to_owned();
+        until("the order is confirmed", async || {
+            let order = staff.get(&format!("/v1/orders/{sent}")).await;
+            order.body["status"] == "confirmed"
+        })
+        .await;
         let path = format!("/v1/orders/{order}");
         until("the staff sees the order", async || {
             staff.get(&path).await.status == 200
@@ -195,6 +213,7 @@ impl Stage {
             staff,
             admin,
             order,
+            sent,
             batch: batch["id"].as_str().expect("an id").to_owned(),
         }
     }
@@ -218,6 +237,7 @@ impl Stage {
             .replace("{sku}", "HEART")
             .replace("{unloved}", "UNLOVED")
             .replace("{order}", &self.order)
+            .replace("{sent}", &self.sent)
             .replace("{code}", "SPRING")
             .replace("{batch}", &self.batch)
             .replace("{job}", "01ARZ3NDEKTSV4RRFFQ69G5FAV");
@@ -244,7 +264,8 @@ impl Stage {
             .client(who)
             .request(method, &self.fill(row.path, who).await)
             // Needed by some, in nobody's way elsewhere.
-            .header("idempotency-key", Uuid::now_v7().to_string());
+            .header("idempotency-key", Uuid::now_v7().to_string())
+            .header("if-match", "*");
         if let Some(body) = &row.body {
             let body: Value =
                 serde_json::from_str(&self.fill(&body.to_string(), who).await).expect("JSON");

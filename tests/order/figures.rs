@@ -149,6 +149,7 @@ fn place(code: &str, points: i64) -> Order {
         points: grant.points.iter().map(|used| used.points).sum(),
         point_value: POLICY.point_value,
         discount_code: grant.code.map(|code| code.to_string()),
+        allotments: Vec::new(),
     };
     Order::place(customer, customer, 1, pricing, None, DateTime::UNIX_EPOCH).0
 }

@@ -1,4 +1,4 @@
-//! Placing, seeing and cancelling orders, through the gateway, and through every fault.
+//! Placing, seeing, changing, fulfilling and cancelling orders, through the gateway, and through every fault.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -9,6 +9,9 @@ mod cancelling;
 mod crashes;
 mod delivery;
 mod figures;
+mod fulfilment;
+mod history;
+mod incentive;
 mod keeping;
 mod listing;
 mod outages;
@@ -18,4 +21,5 @@ mod races;
 mod reading;
 mod retries;
 mod sweeping;
+mod updating;
 mod validation;

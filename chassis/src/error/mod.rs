@@ -153,6 +153,20 @@ impl Error {
         .with_source(source)
     }
 
+    /// The same with other names of the fields: what we asked of somebody else has its fields elsewhere in our caller's
+    /// request.
+    #[must_use]
+    pub fn with_fields_renamed(self, rename: impl Fn(&str) -> String) -> Self {
+        if self.0.fields.is_empty() {
+            return self;
+        }
+        let renamed = self.0.fields.into_iter().map(|field| FieldError {
+            field: rename(&field.field),
+            ..field
+        });
+        Self::invalid(renamed.collect())
+    }
+
     /// Adds a member to the problem document.
     #[must_use]
     pub fn with_extension(mut self, name: &str, value: Value) -> Self {

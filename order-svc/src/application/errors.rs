@@ -3,7 +3,7 @@
 use chassis::{Code, Error};
 use serde_json::json;
 
-use crate::domain::{IllegalTransition, InvalidBasket};
+use crate::domain::{IllegalTransition, InvalidBasket, Refusal};
 
 impl From<InvalidBasket> for Error {
     fn from(invalid: InvalidBasket) -> Self {
@@ -15,6 +15,24 @@ impl From<IllegalTransition> for Error {
     fn from(illegal: IllegalTransition) -> Self {
         Self::new(Code::Conflict, "illegal-transition", illegal.to_string())
             .with_extension("order_status", json!(illegal.from.as_str()))
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        let detail = refusal.to_string();
+        match refusal {
+            Refusal::Illegal(illegal) => illegal.into(),
+            Refusal::NotOrdered { line } => {
+                Self::invalid_field(format!("lines[{line}].sku"), detail)
+            }
+            Refusal::TooMany { line, .. } => {
+                Self::invalid_field(format!("lines[{line}].quantity"), detail)
+            }
+            Refusal::HasCode | Refusal::HasPoints => {
+                Self::new(Code::Conflict, "incentive-already-applied", detail)
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The use cases. [`App`] is their table of contents.
 
+mod changing;
 pub mod commands;
 mod errors;
 mod freshness;
@@ -9,12 +10,22 @@ mod view;
 
 use std::{sync::Arc, time::Duration};
 
+pub use changing::Target;
+use changing::{Changing, Holding};
 use chrono::{DateTime, SubsecRound as _, Utc};
-use commands::{AuditHandler, CancelOrderHandler, CreateOrderHandler, DecideHoldsHandler};
+use commands::{
+    ApplyIncentiveHandler, AuditHandler, CancelOrderHandler, CreateOrderHandler,
+    DecideHoldsHandler, DeliverOrderHandler, ReturnLinesHandler, ShipOrderHandler,
+    UpdateOrderHandler,
+};
 use freshness::Freshness;
-use ports::{Decisions, Inventory, KeepingViews, Ledgers, OrderViews, Orders, QuoteViews};
-use queries::{GetOrderHandler, ListKeepingHandler, ListOrdersHandler, QuoteOrderHandler};
-pub use view::{IncentiveView, LineView, OrderView, QuoteView};
+use ports::{
+    Decisions, HistoryViews, Inventory, KeepingViews, Ledgers, OrderViews, Orders, QuoteViews,
+};
+use queries::{
+    GetHistoryHandler, GetOrderHandler, ListKeepingHandler, ListOrdersHandler, QuoteOrderHandler,
+};
+pub use view::{EventView, HistoryView, IncentiveView, LineView, OrderView, QuoteView};
 
 /// The time, as PostgreSQL keeps it: what is answered now is what will be read later.
 pub(crate) fn now() -> DateTime<Utc> {
@@ -29,13 +40,19 @@ pub struct App {
 
 pub struct Commands {
     pub create_order: CreateOrderHandler,
+    pub update_order: UpdateOrderHandler,
+    pub apply_incentive: ApplyIncentiveHandler,
     pub cancel_order: CancelOrderHandler,
+    pub ship_order: ShipOrderHandler,
+    pub deliver_order: DeliverOrderHandler,
+    pub return_lines: ReturnLinesHandler,
     pub decide_holds: DecideHoldsHandler,
     pub audit: AuditHandler,
 }
 
 pub struct Queries {
     pub get_order: GetOrderHandler,
+    pub get_history: GetHistoryHandler,
     pub list_orders: ListOrdersHandler,
     pub quote_order: QuoteOrderHandler,
     pub list_keeping: ListKeepingHandler,
@@ -48,6 +65,7 @@ pub struct Ports {
     pub inventory: Arc<dyn Inventory>,
     pub quotes: Arc<dyn QuoteViews>,
     pub views: Arc<dyn OrderViews>,
+    pub histories: Arc<dyn HistoryViews>,
     pub keepings: Arc<dyn KeepingViews>,
     pub ledgers: Arc<dyn Ledgers>,
 }
@@ -62,25 +80,39 @@ impl App {
             inventory,
             quotes,
             views,
+            histories,
             keepings,
             ledgers,
         } = ports;
         let freshness = Freshness::default();
+        let changing = Changing::new(orders.clone(), freshness.clone());
+        let holding = Holding::new(
+            changing.clone(),
+            decisions.clone(),
+            inventory.clone(),
+            hold_ttl,
+        );
         Self {
             commands: Commands {
                 create_order: CreateOrderHandler::new(
-                    orders.clone(),
+                    orders,
                     decisions.clone(),
-                    inventory,
+                    inventory.clone(),
                     freshness.clone(),
                     hold_ttl,
                 ),
-                cancel_order: CancelOrderHandler::new(orders, freshness.clone()),
+                update_order: UpdateOrderHandler::new(changing.clone(), holding.clone(), inventory),
+                apply_incentive: ApplyIncentiveHandler::new(holding),
+                cancel_order: CancelOrderHandler::new(changing.clone()),
+                ship_order: ShipOrderHandler::new(changing.clone()),
+                deliver_order: DeliverOrderHandler::new(changing.clone()),
+                return_lines: ReturnLinesHandler::new(changing),
                 decide_holds: DecideHoldsHandler::new(decisions),
                 audit: AuditHandler::new(ledgers),
             },
             queries: Queries {
                 get_order: GetOrderHandler::new(views.clone(), freshness.clone()),
+                get_history: GetHistoryHandler::new(histories),
                 list_orders: ListOrdersHandler::new(views, freshness),
                 quote_order: QuoteOrderHandler::new(quotes),
                 list_keeping: ListKeepingHandler::new(keepings),

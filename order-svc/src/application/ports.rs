@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chassis::{Result, audit::Checked};
+use chassis::{Result, audit::Checked, idempotency::Once};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::OrderView;
-use crate::domain::{Actor, Basket, Order, OrderEvent, Pricing, Status};
+use crate::domain::{Actor, Basket, BasketLine, Incentive, Order, OrderEvent, Pricing, Status};
 
 /// The orders, to change them. Every write puts rows, version check and event into one transaction.
 #[async_trait]
@@ -18,8 +18,16 @@ pub trait Orders: Send + Sync {
     /// Commits the order with its hold; one of its kind wins.
     async fn place(&self, placement: &Placement<'_>) -> Result<Placed>;
     async fn load(&self, id: Uuid) -> Result<Option<Order>>;
-    /// Writes a changed order over the version before it; false if another change came first.
-    async fn save(&self, change: Change<'_>) -> Result<bool>;
+    /// Writes a changed order over the version before it, with the hold that the change takes, if any, and the answer to
+    /// keep for a retry.
+    async fn save(
+        &self,
+        change: Change<'_>,
+        hold_no: Option<i32>,
+        once: Option<&Once>,
+    ) -> Result<Saved>;
+    /// The answer that a change with this key was given before.
+    async fn answered(&self, once: &Once) -> Result<Option<OrderView>>;
 }
 
 pub enum LookUp {
@@ -49,6 +57,18 @@ pub struct Placement<'a> {
     pub response: &'a OrderView,
 }
 
+/// What became of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Saved {
+    Committed,
+    /// Another change came first.
+    Stale,
+    /// The hold was given back meanwhile: take the next.
+    HoldClosed,
+    /// A twin request made the change, and was given this answer.
+    ByTwin(Box<OrderView>),
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placed {
     Committed,
@@ -64,6 +84,8 @@ pub trait Decisions: Send + Sync {
     /// Closes what no order has committed, and answers for each hold, in their order; None where an insert is in
     /// flight that did not end in time.
     async fn close_uncommitted(&self, holds: &[HoldRef]) -> Result<Vec<Option<Decision>>>;
+    /// The number of the hold that an order takes next.
+    async fn next_hold(&self, order_id: Uuid) -> Result<HoldRef>;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,14 +107,39 @@ pub enum Decision {
 /// inventory-svc.
 #[async_trait]
 pub trait Inventory: Send + Sync {
-    /// Holds the whole basket, or nothing.
-    async fn reserve(
-        &self,
-        hold: HoldRef,
-        customer_id: Uuid,
-        basket: &Basket,
-        ttl: Duration,
-    ) -> Result<Reserved>;
+    /// Holds all that is asked for, or nothing.
+    async fn reserve(&self, hold: HoldRef, asked: &Asked<'_>, ttl: Duration) -> Result<Reserved>;
+    /// Gives back a hold that will never be committed. The sweeper would, too, later.
+    async fn release(&self, hold: HoldRef, token: &str) -> Result<()>;
+    /// What a hold would be, without taking it.
+    ///
+    /// # Errors
+    /// Those of a hold: not enough stock, or an incentive that cannot be used, too.
+    async fn price(&self, asked: &Asked<'_>) -> Result<Pricing>;
+}
+
+/// What is to be held.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    pub customer_id: Uuid,
+    pub lines: &'a [BasketLine],
+    pub incentive: Option<&'a Incentive>,
+    /// The order, if it has something already: discounts and points depend on it.
+    pub order: Option<&'a Order>,
+}
+
+impl<'a> Asked<'a> {
+    /// What a new order asks for.
+    #[must_use]
+    pub fn by_basket(customer_id: Uuid, basket: &'a Basket) -> Self {
+        Self {
+            customer_id,
+            // As the customer wrote them, for who names a bad one by its place.
+            lines: basket.pieces().asked(),
+            incentive: basket.incentive(),
+            order: None,
+        }
+    }
 }
 
 /// inventory-svc, as far as it only tells.
@@ -124,11 +171,15 @@ pub struct Refusal {
 }
 
 pub enum Reserved {
-    Held(Pricing),
+    Held {
+        pricing: Pricing,
+        /// Names the hold when it is given back.
+        token: String,
+    },
     /// This hold was given back: take the next.
     Closed,
-    /// This hold was taken with another basket.
-    OtherBasket,
+    /// This hold was taken with other content.
+    OtherContent,
 }
 
 /// The orders, to look at.
@@ -152,6 +203,28 @@ pub struct Filter {
     /// `placed_at` and id of the last order of the page before.
     pub after: Option<(DateTime<Utc>, Uuid)>,
     pub limit: i64,
+}
+
+/// What happened to orders, to look at.
+#[async_trait]
+pub trait HistoryViews: Send + Sync {
+    /// Oldest first; nothing if there is no such order, or it is another's.
+    async fn history(&self, order_id: Uuid, owner: Option<Uuid>) -> Result<Vec<LoggedEvent>>;
+}
+
+/// One thing that happened, and how the order stood after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedEvent {
+    pub version: i64,
+    pub kind: String,
+    pub at: DateTime<Utc>,
+    /// None: the system.
+    pub actor: Option<Uuid>,
+    pub customer_id: Uuid,
+    pub status: String,
+    pub total: i64,
+    pub refunded: i64,
+    pub reason: Option<String>,
 }
 
 /// What orders keep of their holds, to look at: the orders themselves, not what people see of them.

@@ -2,13 +2,20 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-/// What a customer asks for: distinct SKUs, at least one. Two requests of the same content are written as the same JSON.
+/// Pieces of distinct SKUs, at least one of each. Two of the same content are written as the same JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Basket {
+#[serde(transparent)]
+pub struct Pieces {
     lines: Vec<BasketLine>,
-    incentive: Option<Incentive>,
     #[serde(skip)]
     asked: Vec<BasketLine>,
+}
+
+/// What a customer asks for. Two requests of the same content are written as the same JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Basket {
+    lines: Pieces,
+    incentive: Option<Incentive>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -18,25 +25,22 @@ pub struct BasketLine {
     pub quantity: i64,
 }
 
-/// What the customer uses for the order beside money.
+/// What the customer uses for the order beside money: a code, points or both.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Incentive {
     pub discount_code: Option<String>,
     pub redeem_points: Option<i64>,
 }
 
-impl Basket {
+impl Pieces {
     pub const MAX_LINES: usize = 2_000;
     pub const MAX_QUANTITY: i64 = 1_000_000;
 
     /// Lines of one SKU are summed into the first of them.
     ///
     /// # Errors
-    /// When there is no line, or too many, or a quantity is out of range, or an incentive is empty.
-    pub fn new(
-        lines: Vec<BasketLine>,
-        incentive: Option<Incentive>,
-    ) -> Result<Self, InvalidBasket> {
+    /// When there is no line, or too many, or a quantity is out of range.
+    pub fn new(lines: Vec<BasketLine>) -> Result<Self, InvalidBasket> {
         if lines.is_empty() || lines.len() > Self::MAX_LINES {
             return Err(InvalidBasket::Lines);
         }
@@ -61,20 +65,8 @@ impl Basket {
                 }
             }
         }
-        let incentive = incentive.filter(|incentive| {
-            incentive.discount_code.is_some()
-                || incentive.redeem_points.is_some_and(|points| points != 0)
-        });
-        if let Some(Incentive {
-            redeem_points: Some(..0),
-            ..
-        }) = incentive
-        {
-            return Err(InvalidBasket::Points);
-        }
         Ok(Self {
             lines: distinct,
-            incentive,
             asked: lines,
         })
     }
@@ -84,10 +76,47 @@ impl Basket {
         &self.lines
     }
 
-    /// The lines as the customer wrote them, for who names a bad one by its place.
+    /// The lines as they were written, for who names a bad one by its place.
     #[must_use]
     pub fn asked(&self) -> &[BasketLine] {
         &self.asked
+    }
+
+    /// Where a SKU was first written.
+    #[must_use]
+    pub fn place_of(&self, sku: &str) -> usize {
+        self.asked
+            .iter()
+            .position(|line| line.sku == sku)
+            .unwrap_or_default()
+    }
+
+    /// Pieces of this SKU; zero if none are asked for.
+    #[must_use]
+    pub fn of(&self, sku: &str) -> i64 {
+        self.lines
+            .iter()
+            .find(|line| line.sku == sku)
+            .map_or(0, |line| line.quantity)
+    }
+}
+
+impl Basket {
+    /// # Errors
+    /// Those of [`Pieces::new`] and [`Incentive::check`].
+    pub fn new(
+        lines: Vec<BasketLine>,
+        incentive: Option<Incentive>,
+    ) -> Result<Self, InvalidBasket> {
+        Ok(Self {
+            lines: Pieces::new(lines)?,
+            incentive: incentive.map(Incentive::check).transpose()?.flatten(),
+        })
+    }
+
+    #[must_use]
+    pub fn pieces(&self) -> &Pieces {
+        &self.lines
     }
 
     #[must_use]
@@ -96,12 +125,30 @@ impl Basket {
     }
 }
 
+impl Incentive {
+    /// None if it uses nothing.
+    ///
+    /// # Errors
+    /// When the number of points is negative.
+    pub fn check(self) -> Result<Option<Self>, InvalidBasket> {
+        let redeem_points = self.redeem_points.filter(|points| *points != 0);
+        if redeem_points.is_some_and(|points| points < 0) {
+            return Err(InvalidBasket::Points);
+        }
+        let uses = self.discount_code.is_some() || redeem_points.is_some();
+        Ok(uses.then_some(Self {
+            redeem_points,
+            ..self
+        }))
+    }
+}
+
 /// Which part of a basket is not acceptable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidBasket {
-    #[error("an order has 1 to {max} lines", max = Basket::MAX_LINES)]
+    #[error("an order has 1 to {max} lines", max = Pieces::MAX_LINES)]
     Lines,
-    #[error("must be from 1 to {max}", max = Basket::MAX_QUANTITY)]
+    #[error("must be from 1 to {max}", max = Pieces::MAX_QUANTITY)]
     Quantity { line: usize },
     #[error("must not be negative")]
     Points,
@@ -138,6 +185,7 @@ mod tests {
     fn lines_of_one_sku_are_one_line() {
         let basket = basket(&[("A", 1), ("B", 2), ("A", 3)]).unwrap();
         let lines: Vec<_> = basket
+            .pieces()
             .lines()
             .iter()
             .map(|line| (line.sku.as_str(), line.quantity))
@@ -148,13 +196,13 @@ mod tests {
     #[test]
     fn a_bad_quantity_names_its_line() {
         assert_eq!(basket(&[]), Err(InvalidBasket::Lines));
-        for bad in [0, -1, Basket::MAX_QUANTITY + 1] {
+        for bad in [0, -1, Pieces::MAX_QUANTITY + 1] {
             assert_eq!(
                 basket(&[("A", 1), ("B", bad)]),
                 Err(InvalidBasket::Quantity { line: 1 })
             );
         }
-        let twice = basket(&[("A", Basket::MAX_QUANTITY), ("A", 1)]);
+        let twice = basket(&[("A", Pieces::MAX_QUANTITY), ("A", 1)]);
         assert_eq!(twice, Err(InvalidBasket::Quantity { line: 1 }));
     }
 

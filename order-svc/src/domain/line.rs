@@ -1,4 +1,4 @@
-/// A line of an order. Price, discount and points are frozen when it is placed.
+/// A line of an order. Price, discount and points of a piece are frozen when it is bought.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     pub sku: String,
@@ -45,6 +45,12 @@ impl Line {
         self.ordered() - self.returned_quantity
     }
 
+    /// What the returned pieces had cost, in minor units.
+    #[must_use]
+    pub fn returned_cost(&self) -> i64 {
+        self.total() - self.cost_of(self.kept()).total
+    }
+
     /// What `pieces` of the line cost: their price, less their share of the line's own discount, less the share of that
     /// which points pay. The shares of the pieces that go come out of the same sums as those of the pieces that stay, so
     /// nothing is lost by rounding, however many steps it takes; no piece that goes makes another dearer; and what one
@@ -62,6 +68,30 @@ impl Line {
             total: left - points_value,
         }
     }
+
+    /// Takes out `pieces` that were ordered, as if they had never been on it. What the others cost stays.
+    pub(super) fn take_out(&mut self, pieces: i64) {
+        let cost = self.cost_of(self.ordered() - pieces);
+        self.quantity -= pieces;
+        self.make_cost(cost.discount, cost.points_value);
+    }
+
+    /// Puts in `pieces` at the line's price, with what is taken off them. What the others cost stays.
+    pub(super) fn put_in(&mut self, pieces: i64, discount: i64, points_value: i64) {
+        let cost = self.cost_of(self.ordered());
+        self.quantity += pieces;
+        self.make_cost(cost.discount + discount, cost.points_value + points_value);
+    }
+
+    /// Sets discount and points so that the pieces that were not cancelled have exactly these. Cancelled ones carry the
+    /// same per piece, which nobody pays.
+    fn make_cost(&mut self, discount: i64, points_value: i64) {
+        let ordered = self.ordered();
+        self.discount = whole(discount, ordered, self.quantity);
+        let left = ordered * self.unit_price - discount;
+        let left_of_all = self.quantity * self.unit_price - self.discount;
+        self.points_value = whole(points_value, left, left_of_all);
+    }
 }
 
 /// `part` in `whole` of an amount, rounded up: in favour of who keeps the part.
@@ -71,6 +101,16 @@ fn share(amount: i64, part: i64, whole: i64) -> i64 {
         return 0;
     }
     i64::try_from((exact + whole - 1) / whole).unwrap_or(i64::MAX)
+}
+
+/// The amount of which [`share`] gives `amount` for `part` in `whole`: rounded down, as that rounds up. Zero if there is
+/// no part.
+fn whole(amount: i64, part: i64, whole: i64) -> i64 {
+    let (exact, part) = (i128::from(amount) * i128::from(whole), i128::from(part));
+    if part == 0 {
+        return 0;
+    }
+    i64::try_from(exact / part).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -104,7 +144,40 @@ mod tests {
         assert_eq!(line.total(), 0);
     }
 
+    #[test]
+    fn a_discount_on_the_pieces_that_are_left_is_theirs_alone() {
+        let mut line = line(5, 1_000, 0, 0);
+        line.cancelled_quantity = 2;
+        line.put_in(0, 100, 0);
+        assert_eq!(line.total(), 2_900);
+        line.cancelled_quantity = 5;
+        assert_eq!(line.total(), 0);
+    }
+
     proptest! {
+        #[test]
+        fn pieces_come_and_go_and_the_others_cost_what_they_did(
+            quantity in 1_i64..200, unit_price in 0_i64..5_000, off in 0.0_f64..=1.0, paid in 0.0_f64..=1.0,
+            cancelled in 0.0_f64..=1.0, gone in 0.0_f64..=1.0, more in 0_i64..50, more_off in 0.0_f64..=1.0,
+        ) {
+            let amount = quantity * unit_price;
+            let discount = (amount as f64 * off) as i64;
+            let mut line = line(quantity, unit_price, discount, ((amount - discount) as f64 * paid) as i64);
+            line.cancelled_quantity = (quantity as f64 * cancelled) as i64;
+            let gone = (line.ordered() as f64 * gone) as i64;
+
+            let cost = line.cost_of(line.ordered() - gone);
+            line.take_out(gone);
+            prop_assert_eq!(line.cost_of(line.ordered()), cost);
+
+            let more_off = (more as f64 * unit_price as f64 * more_off) as i64;
+            line.put_in(more, more_off, 0);
+            let after = line.cost_of(line.ordered());
+            prop_assert_eq!((after.discount, after.points_value), (cost.discount + more_off, cost.points_value));
+            prop_assert_eq!(after.total, cost.total + more * unit_price - more_off);
+            prop_assert!(line.discount + line.points_value <= line.quantity * line.unit_price);
+        }
+
         #[test]
         fn no_piece_is_free_of_its_share_and_none_costs_less_than_nothing(
             quantity in 1_i64..500, unit_price in 0_i64..5_000, off in 0.0_f64..=1.0, paid in 0.0_f64..=1.0,

@@ -7,7 +7,10 @@ mod line;
 mod order;
 
 pub use actor::Actor;
-pub use basket::{Basket, BasketLine, Incentive, InvalidBasket};
+pub use basket::{Basket, BasketLine, Incentive, InvalidBasket, Pieces};
 pub use id::order_id;
 pub use line::{Cost, Line};
-pub use order::{IllegalTransition, Order, OrderEvent, PricedLine, Pricing, Reason, Status};
+pub use order::{
+    Allotment, Held, IllegalTransition, Order, OrderEvent, PricedLine, Pricing, Reason, Refusal,
+    Status,
+};

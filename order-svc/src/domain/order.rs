@@ -3,7 +3,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Incentive, Line};
+use super::{BasketLine, Incentive, Line, Pieces};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
@@ -58,6 +58,22 @@ pub struct Pricing {
     pub point_value: i64,
     /// The code that gave the discount, as its owner wrote it.
     pub discount_code: Option<String>,
+    /// What a further hold takes off the lines of [`Order::living_lines`], in their order; empty for nothing.
+    pub allotments: Vec<Allotment>,
+}
+
+/// Minor units that an incentive takes off, or pays of, a line that the order had before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allotment {
+    pub discount: i64,
+    pub points_value: i64,
+}
+
+/// A further hold, and what it brings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    pub hold_no: i32,
+    pub pricing: Pricing,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,10 +99,12 @@ pub struct Order {
     pub version: i64,
     pub currency: String,
     pub lines: Vec<Line>,
-    /// Points, as it was placed.
+    /// Points that its holds took.
     pub points_redeemed: i64,
-    /// Minor units that each of them pays.
+    /// Minor units that a point is worth.
     pub point_value: i64,
+    /// Points that it had earned for what came back, and that were spent before that: their worth is not refunded.
+    pub points_withheld: i64,
     pub refunded: i64,
     pub incentive: Option<Incentive>,
     /// Numbers of the holds that it has committed.
@@ -100,8 +118,37 @@ pub struct Order {
 pub enum OrderEvent {
     Created,
     CreatedWithIncentive,
+    IncentiveApplied,
+    /// Its lines changed, or what is refunded for them.
+    Updated {
+        reason: Option<Reason>,
+    },
     Confirmed,
-    Cancelled { reason: Option<Reason> },
+    /// The whole of it.
+    Cancelled {
+        reason: Option<Reason>,
+    },
+    Shipped,
+    Delivered,
+    Returned {
+        reason: Option<Reason>,
+    },
+}
+
+impl OrderEvent {
+    /// Whether what stands on the lines may have changed.
+    #[must_use]
+    pub fn changes_lines(&self) -> bool {
+        match self {
+            Self::Created
+            | Self::CreatedWithIncentive
+            | Self::IncentiveApplied
+            | Self::Updated { .. }
+            | Self::Cancelled { .. }
+            | Self::Returned { .. } => true,
+            Self::Confirmed | Self::Shipped | Self::Delivered => false,
+        }
+    }
 }
 
 /// Why something was done: at most 500 characters.
@@ -134,6 +181,22 @@ pub struct IllegalTransition {
     pub from: Status,
 }
 
+/// Why an order stays as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error(transparent)]
+    Illegal(#[from] IllegalTransition),
+    /// `line` is the place in the request, from 0.
+    #[error("the order has no such SKU")]
+    NotOrdered { line: usize },
+    #[error("only {left} are left")]
+    TooMany { line: usize, left: i64 },
+    #[error("the order has a discount code already")]
+    HasCode,
+    #[error("points were redeemed for the order already")]
+    HasPoints,
+}
+
 impl Order {
     /// A new order that commits its hold `hold_no`.
     #[must_use]
@@ -149,21 +212,7 @@ impl Order {
             None => OrderEvent::Created,
             Some(_) => OrderEvent::CreatedWithIncentive,
         };
-        let lines = pricing
-            .lines
-            .into_iter()
-            .map(|line| Line {
-                sku: line.sku,
-                name: line.name,
-                quantity: line.quantity,
-                unit_price: line.unit_price,
-                discount: line.discount,
-                points_value: line.points_value,
-                cancelled_quantity: 0,
-                returned_quantity: 0,
-                restocked_quantity: 0,
-            })
-            .collect();
+        let lines = pricing.lines.into_iter().map(Line::from).collect();
         // A code is found whatever its case; the order shows it as its owner wrote it.
         let incentive = incentive.map(|incentive| Incentive {
             discount_code: pricing.discount_code.or(incentive.discount_code),
@@ -178,6 +227,7 @@ impl Order {
             lines,
             points_redeemed: pricing.points,
             point_value: pricing.point_value,
+            points_withheld: 0,
             refunded: 0,
             incentive,
             holds: vec![hold_no],
@@ -227,6 +277,303 @@ impl Order {
                 from,
             }),
         }
+    }
+
+    /// Cancels pieces of an order; when none are left, the order is cancelled. Of lines of one SKU, the last loses first.
+    ///
+    /// # Errors
+    /// When the goods have left, or the order has not as many.
+    pub fn cancel_pieces(
+        &mut self,
+        pieces: &Pieces,
+        reason: Option<Reason>,
+        at: DateTime<Utc>,
+    ) -> Result<OrderEvent, Refusal> {
+        self.may_change("cancelled")?;
+        self.pick(pieces, Line::ordered)?;
+        for asked in pieces.lines() {
+            self.spread(asked, Line::ordered, |line, part| {
+                line.cancelled_quantity += part;
+            });
+        }
+        if self.lines.iter().all(|line| line.ordered() == 0) {
+            self.enter(Status::Cancelled, at);
+            return Ok(OrderEvent::Cancelled { reason });
+        }
+        self.enter(self.status, at);
+        Ok(OrderEvent::Updated { reason })
+    }
+
+    /// What must be held beyond what the order has, so that it can have `wanted`.
+    ///
+    /// # Errors
+    /// When the goods have left, or it was cancelled.
+    pub fn missing_for(&self, wanted: &Pieces) -> Result<Vec<BasketLine>, IllegalTransition> {
+        self.may_change("updated")?;
+        let missing = wanted.lines().iter().filter_map(|line| {
+            let quantity = line.quantity - self.ordered(&line.sku);
+            (quantity > 0).then(|| BasketLine {
+                quantity,
+                ..line.clone()
+            })
+        });
+        Ok(missing.collect())
+    }
+
+    /// Makes `wanted` what is ordered; a no-op if it is already. `held` is what [`Order::missing_for`] named, if anything.
+    /// More of a SKU at the price of its line is more of that line; at another price it is a line of its own.
+    ///
+    /// # Errors
+    /// When the goods have left, or it was cancelled.
+    pub fn update(
+        &mut self,
+        wanted: &Pieces,
+        held: Option<Held>,
+        at: DateTime<Utc>,
+    ) -> Result<Option<OrderEvent>, IllegalTransition> {
+        self.may_change("updated")?;
+        let mut changed = false;
+        let skus: Vec<String> = self.lines.iter().map(|line| line.sku.clone()).collect();
+        for sku in skus {
+            // The second line of a SKU finds nothing left to do.
+            let quantity = self.ordered(&sku) - wanted.of(&sku);
+            if quantity > 0 {
+                changed = true;
+                self.spread(&BasketLine { sku, quantity }, Line::ordered, Line::take_out);
+            }
+        }
+        self.lines.retain(|line| line.quantity > 0);
+        if let Some(Held { hold_no, pricing }) = held {
+            changed = true;
+            self.holds.push(hold_no);
+            for added in pricing.lines {
+                let same = self
+                    .lines
+                    .iter_mut()
+                    .rev()
+                    .find(|line| line.sku == added.sku && line.unit_price == added.unit_price);
+                match same {
+                    Some(line) => {
+                        line.put_in(added.quantity, added.discount, added.points_value);
+                    }
+                    None => self.lines.push(Line::from(added)),
+                }
+            }
+        }
+        if !changed {
+            return Ok(None);
+        }
+        self.enter(self.status, at);
+        Ok(Some(OrderEvent::Updated { reason: None }))
+    }
+
+    /// What of an incentive the order does not have yet; None if it has all of it. An order takes one code, and points once.
+    ///
+    /// # Errors
+    /// When the goods have left, or it has another code or other points.
+    pub fn missing_of(&self, asked: &Incentive) -> Result<Option<Incentive>, Refusal> {
+        self.may_change("given an incentive")?;
+        let own = self.incentive.as_ref();
+        let code = own.and_then(|own| own.discount_code.as_deref());
+        let points = own.and_then(|own| own.redeem_points);
+        let missing = Incentive {
+            discount_code: match (&asked.discount_code, code) {
+                (Some(asked), Some(own)) if !asked.eq_ignore_ascii_case(own) => {
+                    return Err(Refusal::HasCode);
+                }
+                (Some(_), Some(_)) | (None, _) => None,
+                (Some(asked), None) => Some(asked.clone()),
+            },
+            redeem_points: match (asked.redeem_points, points) {
+                (Some(asked), Some(own)) if asked != own => return Err(Refusal::HasPoints),
+                (Some(_), Some(_)) | (None, _) => None,
+                (Some(asked), None) => Some(asked),
+            },
+        };
+        let any = missing.discount_code.is_some() || missing.redeem_points.is_some();
+        Ok(any.then_some(missing))
+    }
+
+    /// Takes what a hold for `incentive` brings.
+    ///
+    /// # Errors
+    /// When the goods have left, or it was cancelled.
+    pub fn apply_incentive(
+        &mut self,
+        incentive: Incentive,
+        held: Held,
+        at: DateTime<Utc>,
+    ) -> Result<OrderEvent, IllegalTransition> {
+        self.may_change("given an incentive")?;
+        let Held { hold_no, pricing } = held;
+        self.holds.push(hold_no);
+        let living = self.lines.iter_mut().filter(|line| line.ordered() > 0);
+        for (line, allotment) in living.zip(&pricing.allotments) {
+            line.put_in(0, allotment.discount, allotment.points_value);
+        }
+        if pricing.points > 0 {
+            self.points_redeemed += pricing.points;
+            self.point_value = pricing.point_value;
+        }
+        let own = self.incentive.take();
+        let (code, points) = own.map_or((None, None), |own| (own.discount_code, own.redeem_points));
+        self.incentive = Some(Incentive {
+            discount_code: code.or(pricing.discount_code).or(incentive.discount_code),
+            redeem_points: points.or(incentive.redeem_points),
+        });
+        self.enter(self.status, at);
+        Ok(OrderEvent::IncentiveApplied)
+    }
+
+    /// Notes that the goods have left; shipping twice is a no-op, so that a retry is safe.
+    ///
+    /// # Errors
+    /// While its stock is not safe yet, and once it was delivered or cancelled.
+    pub fn ship(&mut self, at: DateTime<Utc>) -> Result<Option<OrderEvent>, IllegalTransition> {
+        match self.status {
+            Status::Shipped => Ok(None),
+            Status::Confirmed => {
+                self.enter(Status::Shipped, at);
+                Ok(Some(OrderEvent::Shipped))
+            }
+            from @ (Status::Placed | Status::Delivered | Status::Cancelled) => {
+                Err(IllegalTransition {
+                    action: "shipped",
+                    from,
+                })
+            }
+        }
+    }
+
+    /// Notes that the customer has the goods; delivering twice is a no-op, so that a retry is safe.
+    ///
+    /// # Errors
+    /// When it was not shipped.
+    pub fn deliver(&mut self, at: DateTime<Utc>) -> Result<Option<OrderEvent>, IllegalTransition> {
+        match self.status {
+            Status::Delivered => Ok(None),
+            Status::Shipped => {
+                self.enter(Status::Delivered, at);
+                Ok(Some(OrderEvent::Delivered))
+            }
+            from @ (Status::Placed | Status::Confirmed | Status::Cancelled) => {
+                Err(IllegalTransition {
+                    action: "delivered",
+                    from,
+                })
+            }
+        }
+    }
+
+    /// Takes pieces back that had left, into stock or not, and refunds what they had cost. Of lines of one SKU, the last
+    /// loses first.
+    ///
+    /// # Errors
+    /// When the goods have not left, or the customer has not as many.
+    pub fn return_pieces(
+        &mut self,
+        pieces: &Pieces,
+        restock: bool,
+        reason: Option<Reason>,
+        at: DateTime<Utc>,
+    ) -> Result<OrderEvent, Refusal> {
+        match self.status {
+            Status::Shipped | Status::Delivered => {}
+            from @ (Status::Placed | Status::Confirmed | Status::Cancelled) => {
+                return Err(Refusal::Illegal(IllegalTransition {
+                    action: "returned",
+                    from,
+                }));
+            }
+        }
+        self.pick(pieces, Line::kept)?;
+        for asked in pieces.lines() {
+            self.spread(asked, Line::kept, |line, part| {
+                line.returned_quantity += part;
+                if restock {
+                    line.restocked_quantity += part;
+                }
+            });
+        }
+        self.refunded = self.refund();
+        self.enter(self.status, at);
+        Ok(OrderEvent::Returned { reason })
+    }
+
+    /// Notes how many of the points that it had earned for what came back were spent before: the refund is less by their
+    /// worth. `points` is the number in all, which only grows: a smaller one is late news, and a no-op.
+    pub fn withhold(&mut self, points: i64, at: DateTime<Utc>) -> Option<OrderEvent> {
+        if points <= self.points_withheld {
+            return None;
+        }
+        self.points_withheld = points;
+        self.refunded = self.refund();
+        self.enter(self.status, at);
+        Some(OrderEvent::Updated {
+            reason: Reason::parse("points earned for what was returned had been spent"),
+        })
+    }
+
+    /// Whether lines and incentive may still change.
+    fn may_change(&self, action: &'static str) -> Result<(), IllegalTransition> {
+        match self.status {
+            Status::Placed | Status::Confirmed => Ok(()),
+            from @ (Status::Shipped | Status::Delivered | Status::Cancelled) => {
+                Err(IllegalTransition { action, from })
+            }
+        }
+    }
+
+    /// Checks that the lines have so many pieces left.
+    fn pick(&self, pieces: &Pieces, left: fn(&Line) -> i64) -> Result<(), Refusal> {
+        for asked in pieces.lines() {
+            let line = pieces.place_of(&asked.sku);
+            let mut own = self.lines.iter().filter(|line| line.sku == asked.sku);
+            if own.clone().next().is_none() {
+                return Err(Refusal::NotOrdered { line });
+            }
+            let left = own.by_ref().map(left).sum();
+            if asked.quantity > left {
+                return Err(Refusal::TooMany { line, left });
+            }
+        }
+        Ok(())
+    }
+
+    /// Does something with so many pieces of a SKU, on its last line first.
+    fn spread(
+        &mut self,
+        pieces: &BasketLine,
+        left: fn(&Line) -> i64,
+        mut act: impl FnMut(&mut Line, i64),
+    ) {
+        let mut quantity = pieces.quantity;
+        let own = self.lines.iter_mut().rev();
+        for line in own.filter(|line| line.sku == pieces.sku) {
+            let part = quantity.min(left(line));
+            if part > 0 {
+                act(line, part);
+                quantity -= part;
+            }
+        }
+    }
+
+    /// What the returned pieces had cost, less the worth of the points that are withheld; not below zero.
+    fn refund(&self) -> i64 {
+        let cost: i64 = self.lines.iter().map(Line::returned_cost).sum();
+        (cost - self.points_withheld * self.point_value).max(0)
+    }
+
+    /// The lines of which something is still ordered.
+    pub fn living_lines(&self) -> impl Iterator<Item = &Line> {
+        self.lines.iter().filter(|line| line.ordered() > 0)
+    }
+
+    /// Pieces of a SKU that were not cancelled.
+    #[must_use]
+    pub fn ordered(&self, sku: &str) -> i64 {
+        let own = self.lines.iter().filter(|line| line.sku == sku);
+        own.map(Line::ordered).sum()
     }
 
     fn enter(&mut self, status: Status, at: DateTime<Utc>) {
@@ -281,81 +628,22 @@ impl Order {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn order(status: Status) -> Order {
-        let line = |sku: &str, quantity, unit_price| PricedLine {
-            sku: sku.to_owned(),
-            name: sku.to_owned(),
-            quantity,
-            unit_price,
-            discount: 0,
-            points_value: 0,
-        };
-        let pricing = Pricing {
-            currency: "GBP".to_owned(),
-            lines: vec![line("A", 6, 255), line("B", 1, 339)],
-            points: 0,
-            point_value: 1,
-            discount_code: None,
-        };
-        let at = DateTime::UNIX_EPOCH;
-        let (mut order, event) = Order::place(Uuid::nil(), Uuid::nil(), 1, pricing, None, at);
-        assert_eq!(event, OrderEvent::Created);
-        order.status = status;
-        order
-    }
-
-    #[test]
-    fn a_total_is_what_its_lines_cost() {
-        assert_eq!(order(Status::Placed).total(), 6 * 255 + 339);
-    }
-
-    #[test]
-    fn every_status_answers_a_confirmation() {
-        for status in Status::ALL {
-            let mut order = order(status);
-            let event = order.confirm(&[1], DateTime::UNIX_EPOCH);
-            let expected = (status == Status::Placed).then_some(OrderEvent::Confirmed);
-            assert_eq!(event, expected, "{status}");
-            assert_eq!(order.version, if expected.is_some() { 2 } else { 1 });
-        }
-        assert_eq!(
-            order(Status::Placed).confirm(&[2], DateTime::UNIX_EPOCH),
-            None
-        );
-    }
-
-    #[test]
-    fn every_status_answers_a_cancellation() {
-        for status in Status::ALL {
-            let mut order = order(status);
-            let outcome = order.cancel(None, DateTime::UNIX_EPOCH);
-            match status {
-                Status::Placed | Status::Confirmed => {
-                    assert_eq!(outcome, Ok(Some(OrderEvent::Cancelled { reason: None })));
-                    assert_eq!((order.total(), order.version), (0, 2));
-                    assert!(
-                        order
-                            .lines
-                            .iter()
-                            .all(|line| line.cancelled_quantity == line.quantity)
-                    );
-                }
-                Status::Cancelled => assert_eq!(outcome, Ok(None)),
-                from @ (Status::Shipped | Status::Delivered) => {
-                    assert_eq!(
-                        outcome,
-                        Err(IllegalTransition {
-                            action: "cancelled",
-                            from
-                        })
-                    );
-                    assert_eq!(order.version, 1);
-                }
-            }
+impl From<PricedLine> for Line {
+    fn from(line: PricedLine) -> Self {
+        Self {
+            sku: line.sku,
+            name: line.name,
+            quantity: line.quantity,
+            unit_price: line.unit_price,
+            discount: line.discount,
+            points_value: line.points_value,
+            cancelled_quantity: 0,
+            returned_quantity: 0,
+            restocked_quantity: 0,
         }
     }
 }
+
+#[cfg(test)]
+#[path = "order_tests.rs"]
+mod tests;

@@ -30,14 +30,18 @@ pub struct OrderData {
     pub lines: Vec<Line>,
     pub subtotal: i64,
     pub discount: i64,
-    /// Points that were redeemed when it was placed.
+    /// Points that its holds took.
     pub points_redeemed: i64,
     /// Of these, what came back since: by cancelled quantities and returns.
     #[serde(default)]
     pub points_returned: i64,
     /// After discount, points and cancelled quantities.
     pub total: i64,
+    /// What returned quantities had cost, less the worth of `points_withheld`.
     pub refunded: i64,
+    /// Points earned for what came back that had been spent before.
+    #[serde(default)]
+    pub points_withheld: i64,
     /// What the customer pays for what they keep: `total` less what the returned quantities cost. Points are earned on it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub net: Option<i64>,

@@ -309,7 +309,7 @@ pub(super) async fn change(
     let command = ChangeDiscountCode {
         code: code(&text)?,
         change,
-        expected_version: expected.map(|IfMatch(version)| version),
+        expected_version: expected.and_then(|IfMatch(version)| version),
     };
     let view = app.commands.change_discount_code.handle(command).await?;
     Ok(([etag(view.version)], Json(CodeBody::from(view))))

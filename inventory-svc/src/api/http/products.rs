@@ -281,7 +281,7 @@ pub(super) async fn change(
             .transpose()?,
         backorder_limit: body.backorder_limit.map(backorder_limit).transpose()?,
     };
-    let expected_version = expected.map(|IfMatch(version)| version);
+    let expected_version = expected.and_then(|IfMatch(version)| version);
     let command = ChangeProduct {
         sku: sku(&text)?,
         change,

@@ -1,18 +1,31 @@
 //! The REST interface.
 
+mod changes;
+mod history;
 mod orders;
 
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use chassis::{auth::Auth, http::BearerToken};
+use chassis::{
+    Code, Result,
+    auth::{Auth, Caller, Permission},
+    http::BearerToken,
+};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
 
 use crate::application::App;
 
 /// Seeing and changing everybody's orders.
-const ORDERS_MANAGE: &str = "orders:manage";
+const ORDERS_MANAGE: &str = OrdersManage::NAME;
+
+struct OrdersManage;
+
+impl Permission for OrdersManage {
+    const NAME: &'static str = "orders:manage";
+}
 
 #[derive(Clone, FromRef)]
 struct Context {
@@ -32,8 +45,26 @@ fn routes() -> OpenApiRouter<Context> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(orders::list, orders::create))
         .routes(routes!(orders::quote))
-        .routes(routes!(orders::get))
-        .routes(routes!(orders::cancel))
+        .routes(routes!(orders::get, changes::update))
+        .routes(routes!(history::get))
+        .routes(routes!(changes::apply_incentive))
+        .routes(routes!(changes::cancel))
+        .routes(routes!(changes::ship))
+        .routes(routes!(changes::deliver))
+        .routes(routes!(changes::return_lines))
+}
+
+/// First as the owner; only who asks for another's order costs the question whether they may.
+async fn as_owner_or_manager<T, F: Future<Output = Result<T>>>(
+    caller: &Caller,
+    change: impl Fn(Option<Uuid>) -> F,
+) -> Result<T> {
+    match change(Some(caller.id)).await {
+        Err(error) if error.code() == Code::NotFound && caller.may(ORDERS_MANAGE).await? => {
+            change(None).await
+        }
+        outcome => outcome,
+    }
 }
 
 /// The routes and their document.

@@ -2,25 +2,25 @@ use std::sync::Arc;
 
 use axum::{extract::State, response::IntoResponse};
 use chassis::{
-    Code, Error, Problem, Result,
+    Error, Problem, Result,
     auth::Caller,
-    http::{IfMatch, Json, List, Page, Path, Query, etag},
+    http::{Json, List, Page, Path, Query, etag},
     idempotency::IdempotencyKey,
 };
 use chrono::{DateTime, Utc};
 use http::{StatusCode, header::LOCATION};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::ORDERS_MANAGE;
+use super::{ORDERS_MANAGE, as_owner_or_manager};
 use crate::{
     application::{
         App, OrderView, QuoteView,
-        commands::{CancelOrder, CreateOrder},
+        commands::CreateOrder,
         queries::{GetOrder, ListOrders, QuoteOrder},
     },
-    domain::{Actor, Basket, BasketLine, Incentive, Reason, Status},
+    domain::{Basket, BasketLine, Incentive, Pieces, Status},
 };
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -31,7 +31,7 @@ pub(super) struct NewOrder {
     incentive: Option<NewIncentive>,
 }
 
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewOrderLine)]
 pub(super) struct NewLine {
@@ -42,7 +42,7 @@ pub(super) struct NewLine {
     quantity: i64,
 }
 
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewIncentive {
     /// Found whatever its case.
@@ -53,28 +53,32 @@ pub(super) struct NewIncentive {
     redeem_points: Option<i64>,
 }
 
-fn basket(body: NewOrder) -> Result<Basket> {
-    let lines = body
-        .lines
-        .into_iter()
-        .map(|line| BasketLine {
+impl From<NewLine> for BasketLine {
+    fn from(line: NewLine) -> Self {
+        Self {
             sku: line.sku,
             quantity: line.quantity,
-        })
-        .collect();
-    let incentive = body.incentive.map(|incentive| Incentive {
-        discount_code: incentive.discount_code,
-        redeem_points: incentive.redeem_points,
-    });
-    Ok(Basket::new(lines, incentive)?)
+        }
+    }
 }
 
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Cancellation {
-    /// At most 500 characters.
-    #[schema(example = "changed my mind")]
-    reason: Option<String>,
+impl From<NewIncentive> for Incentive {
+    fn from(incentive: NewIncentive) -> Self {
+        Self {
+            discount_code: incentive.discount_code,
+            redeem_points: incentive.redeem_points,
+        }
+    }
+}
+
+fn basket(body: NewOrder) -> Result<Basket> {
+    let lines = body.lines.into_iter().map(BasketLine::from).collect();
+    Ok(Basket::new(lines, body.incentive.map(Incentive::from))?)
+}
+
+pub(super) fn pieces(lines: Vec<NewLine>) -> Result<Pieces> {
+    let lines = lines.into_iter().map(BasketLine::from).collect();
+    Ok(Pieces::new(lines)?)
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -195,71 +199,9 @@ pub(super) async fn get(
     caller: Caller,
     Path(order_id): Path<Uuid>,
 ) -> Result<impl IntoResponse> {
-    let own = GetOrder {
-        order_id,
-        owner: Some(caller.id),
-    };
-    let order = match app.queries.get_order.handle(own).await {
-        // Only who asks for another's order costs the question whether they may.
-        Err(error) if error.code() == Code::NotFound && caller.may(ORDERS_MANAGE).await? => {
-            app.queries
-                .get_order
-                .handle(GetOrder {
-                    order_id,
-                    owner: None,
-                })
-                .await?
-        }
-        order => order?,
-    };
-    Ok(([etag(order.version)], Json(order)))
-}
-
-/// Cancel an order
-///
-/// The whole of it, before it is shipped. Again: the same answer, and nothing happens.
-#[utoipa::path(post, path = "/v1/orders/{id}/cancel", tag = "orders", request_body = Cancellation,
-    params(("id" = Uuid, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` that you saw")),
-    security(("bearer" = [])),
-    responses(
-        (status = 200, description = "Cancelled", body = OrderView),
-        (status = 401, description = "Not signed in", body = Problem),
-        (status = 404, description = "No order of yours has this id", body = Problem),
-        (status = 409, description = "`illegal-transition`: the goods have left", body = Problem),
-        (status = 412, description = "The order has changed since", body = Problem),
-        (status = 422, description = "A field is not acceptable", body = Problem)))]
-pub(super) async fn cancel(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    Path(order_id): Path<Uuid>,
-    expected: Option<IfMatch>,
-    Json(body): Json<Cancellation>,
-) -> Result<impl IntoResponse> {
-    let reason = body
-        .reason
-        .as_deref()
-        .map(|text| {
-            Reason::parse(text).ok_or_else(|| Error::invalid_field("reason", "1 to 500 characters"))
-        })
-        .transpose()?;
-    let expected_version = expected.map(|IfMatch(version)| version);
-    let own = CancelOrder {
-        order_id,
-        reason,
-        actor: Actor::User(caller.id),
-        owner: Some(caller.id),
-        expected_version,
-    };
-    let any = CancelOrder {
-        owner: None,
-        reason: own.reason.clone(),
-        ..own
-    };
-    let order = match app.commands.cancel_order.handle(own).await {
-        Err(error) if error.code() == Code::NotFound && caller.may(ORDERS_MANAGE).await? => {
-            app.commands.cancel_order.handle(any).await?
-        }
-        order => order?,
-    };
+    let order = as_owner_or_manager(&caller, |owner| {
+        app.queries.get_order.handle(GetOrder { order_id, owner })
+    });
+    let order = order.await?;
     Ok(([etag(order.version)], Json(order)))
 }

@@ -1,82 +1,46 @@
-use std::sync::Arc;
-
-use chassis::{Error, Result};
-use uuid::Uuid;
+use chassis::{Result, idempotency::Answer};
 
 use crate::{
     application::{
         OrderView,
-        errors::{stale, unknown_order},
-        freshness::Freshness,
+        changing::{Changing, Target},
         now,
-        ports::{Change, Orders},
     },
-    domain::{Actor, Reason},
+    domain::{Pieces, Reason},
 };
 
-/// Cancels a whole order. The stock goes back when inventory-svc hears of it.
+/// Cancels an order, or pieces of it. The stock goes back when inventory-svc hears of it.
 pub struct CancelOrder {
-    pub order_id: Uuid,
+    pub target: Target,
     pub reason: Option<Reason>,
-    pub actor: Actor,
-    /// None for who may change every order.
-    pub owner: Option<Uuid>,
-    /// The version that the caller saw.
-    pub expected_version: Option<i64>,
+    /// None: the whole order.
+    pub pieces: Option<Pieces>,
 }
 
 pub struct CancelOrderHandler {
-    orders: Arc<dyn Orders>,
-    freshness: Freshness,
+    changing: Changing,
 }
 
 impl CancelOrderHandler {
-    /// A confirmation may come between reading and writing, but only once.
-    const ATTEMPTS: usize = 5;
-
-    pub(crate) fn new(orders: Arc<dyn Orders>, freshness: Freshness) -> Self {
-        Self { orders, freshness }
+    pub(crate) fn new(changing: Changing) -> Self {
+        Self { changing }
     }
 
     /// # Errors
-    /// `not-found`, `version-mismatch`, `illegal-transition` once the goods have left.
-    #[tracing::instrument(name = "cancel_order", skip_all, fields(order.id = %command.order_id))]
-    pub async fn handle(&self, command: CancelOrder) -> Result<OrderView> {
-        for _ in 0..Self::ATTEMPTS {
-            let mut order = self
-                .orders
-                .load(command.order_id)
-                .await?
-                .ok_or_else(unknown_order)?;
-            if command
-                .owner
-                .is_some_and(|owner| owner != order.customer_id)
-            {
-                return Err(unknown_order());
-            }
-            if command
-                .expected_version
-                .is_some_and(|expected| expected != order.version)
-            {
-                return Err(stale(order.version));
-            }
-            let Some(event) = order.cancel(command.reason.clone(), now())? else {
-                return Ok(OrderView::from(&order));
-            };
-            let change = Change {
-                order: &order,
-                event: &event,
-                actor: command.actor,
-            };
-            if self.orders.save(change).await? {
-                metrics::counter!("orders_cancelled_total").increment(1);
-                self.freshness
-                    .note(order.customer_id, order.id, order.version);
-                return Ok(OrderView::from(&order));
-            }
-        }
-        Err(Error::unavailable(anyhow::anyhow!(
-            "the order changes too quickly"
-        )))
+    /// `not-found`, `version-mismatch`, `illegal-transition` once the goods have left, `validation` naming a line of which
+    /// the order has not as much.
+    #[tracing::instrument(name = "cancel_order", skip_all, fields(order.id = %command.target.order_id))]
+    pub async fn handle(&self, command: CancelOrder) -> Result<Answer<OrderView>> {
+        let CancelOrder {
+            target,
+            reason,
+            pieces,
+        } = command;
+        self.changing
+            .make(&target, |order| match &pieces {
+                None => Ok(order.cancel(reason.clone(), now())?),
+                Some(pieces) => Ok(Some(order.cancel_pieces(pieces, reason.clone(), now())?)),
+            })
+            .await
     }
 }

@@ -12,7 +12,8 @@ use crate::{
         freshness::Freshness,
         now,
         ports::{
-            Change, Decisions, HoldRef, Inventory, LookUp, Orders, Placed, Placement, Reserved,
+            Asked, Change, Decisions, HoldRef, Inventory, LookUp, Orders, Placed, Placement,
+            Reserved,
         },
     },
     domain::{Actor, Basket, Order, order_id},
@@ -83,11 +84,11 @@ impl CreateOrderHandler {
             )));
             let pricing = match self
                 .inventory
-                .reserve(hold, customer_id, &basket, self.hold_ttl)
+                .reserve(hold, &Asked::by_basket(customer_id, &basket), self.hold_ttl)
                 .await?
             {
-                Reserved::Held(pricing) => pricing,
-                Reserved::OtherBasket => return Err(idempotency::reused()),
+                Reserved::Held { pricing, .. } => pricing,
+                Reserved::OtherContent => return Err(idempotency::reused()),
                 Reserved::Closed => {
                     // Whoever gave it back, our own decision must say so too, or the number would never move on.
                     self.decisions.close_uncommitted(&[hold]).await?;

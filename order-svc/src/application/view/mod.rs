@@ -1,3 +1,4 @@
+mod history;
 mod quote;
 
 use chrono::{DateTime, Utc};
@@ -5,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use self::quote::QuoteView;
+pub use self::{
+    history::{EventView, HistoryView},
+    quote::QuoteView,
+};
 use crate::domain::Order;
 
 /// An order as people see it. Amounts are minor units of `currency`.
@@ -26,7 +30,7 @@ pub struct OrderView {
     #[schema(example = 1530)]
     pub subtotal: i64,
     pub discount: i64,
-    /// Points, as it was placed.
+    /// Points that were redeemed for it.
     pub points_redeemed: i64,
     /// Of these, what came back with cancelled and returned pieces.
     #[serde(default)]
@@ -34,7 +38,11 @@ pub struct OrderView {
     /// After discount, points and cancelled quantities.
     #[schema(example = 1530)]
     pub total: i64,
+    /// What the returned quantities had cost, less the worth of `points_withheld`.
     pub refunded: i64,
+    /// Points earned for what came back that had been spent before.
+    #[serde(default)]
+    pub points_withheld: i64,
     pub incentive: Option<IncentiveView>,
     pub placed_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -99,6 +107,7 @@ impl From<&Order> for OrderView {
             points_returned: order.points_returned(),
             total: order.total(),
             refunded: order.refunded,
+            points_withheld: order.points_withheld,
             incentive: order.incentive.as_ref().map(|incentive| IncentiveView {
                 discount_code: incentive.discount_code.clone(),
                 redeem_points: incentive.redeem_points,

@@ -92,4 +92,14 @@ impl Decisions for PgDecisions {
             .map(|hold| decided.get(hold).copied())
             .collect())
     }
+
+    async fn next_hold(&self, order_id: Uuid) -> Result<HoldRef> {
+        let hold_no = sqlx::query_scalar!(
+            r#"select coalesce(max(hold_no), 0) + 1 as "hold_no!" from decisions where order_id = $1"#,
+            order_id
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(HoldRef { order_id, hold_no })
+    }
 }

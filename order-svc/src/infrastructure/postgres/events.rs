@@ -13,7 +13,12 @@ pub(super) fn cloud_event(order: &Order, happened: &OrderEvent) -> Result<CloudE
         OrderEvent::Created => (event::CREATED, None),
         OrderEvent::CreatedWithIncentive => (event::CREATED_WITH_INCENTIVE, None),
         OrderEvent::Confirmed => (event::CONFIRMED, None),
+        OrderEvent::IncentiveApplied => (event::INCENTIVE_APPLIED, None),
+        OrderEvent::Updated { reason } => (event::UPDATED, reason.as_ref()),
         OrderEvent::Cancelled { reason } => (event::CANCELLED, reason.as_ref()),
+        OrderEvent::Shipped => (event::SHIPPED, None),
+        OrderEvent::Delivered => (event::DELIVERED, None),
+        OrderEvent::Returned { reason } => (event::RETURNED, reason.as_ref()),
     };
     let data = OrderData {
         reason: reason.map(|reason| reason.as_str().to_owned()),
@@ -27,6 +32,17 @@ pub(super) fn cloud_event(order: &Order, happened: &OrderEvent) -> Result<CloudE
         order.updated_at,
         &data,
     )?)
+}
+
+/// The status that an event names.
+pub(crate) fn status(told: event::Status) -> Status {
+    match told {
+        event::Status::Placed => Status::Placed,
+        event::Status::Confirmed => Status::Confirmed,
+        event::Status::Shipped => Status::Shipped,
+        event::Status::Delivered => Status::Delivered,
+        event::Status::Cancelled => Status::Cancelled,
+    }
 }
 
 /// The order as it stands.
@@ -64,6 +80,7 @@ pub(crate) fn order_data(order: &Order) -> OrderData {
         points_redeemed: order.points_redeemed,
         points_returned: order.points_returned(),
         total: order.total(),
+        points_withheld: order.points_withheld,
         refunded: order.refunded,
         net: Some(order.net()),
         incentive: order.incentive.as_ref().map(|incentive| event::Incentive {

@@ -4,6 +4,7 @@
 mod decisions;
 mod event_log;
 mod events;
+mod histories;
 mod keepings;
 mod ledgers;
 mod orders;
@@ -11,6 +12,7 @@ mod rows;
 mod views;
 
 pub use decisions::PgDecisions;
+pub use histories::PgHistoryViews;
 pub use keepings::PgKeepingViews;
 pub use ledgers::PgLedgers;
 pub use orders::PgOrders;

@@ -120,6 +120,7 @@ pub(crate) fn view(order: OrderData) -> OrderView {
         points_returned: order.points_returned,
         total: order.total,
         refunded: order.refunded,
+        points_withheld: order.points_withheld,
         incentive: order.incentive.map(|incentive| IncentiveView {
             discount_code: incentive.discount_code,
             redeem_points: incentive.redeem_points,
