@@ -1,5 +1,8 @@
-//! Who calls, and what they may do. A token says only who; what is allowed is asked of identity-svc and kept for a
-//! second, so that a role taken away stops working within that time.
+//! Who calls, and what they may do. A token says only who; what is allowed is asked of identity-svc. Its answer is kept
+//! until an event says that the user's roles, or what a role permits, have changed, so that a role taken away stops working
+//! within a second without a call for each request. While events cannot be heard, an answer is kept for a second only.
+
+mod permissions;
 
 use std::{
     collections::BTreeMap,
@@ -12,15 +15,13 @@ use async_trait::async_trait;
 use axum::extract::{FromRef, FromRequestParts};
 use http::request::Parts;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
-use moka::future::Cache;
-use proto::identity::v1::{CheckPermissionRequest, identity_service_client::IdentityServiceClient};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, RwLock};
-use tonic::transport::Channel;
 use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 use uuid::Uuid;
 
-use crate::{Error, Result, grpc, http::bearer, trace::TraceContext};
+use crate::{Error, Result, Service, amqp::Bus, grpc, http::bearer, trace::TraceContext};
+use permissions::{CHANGES, RemotePermissions};
 
 /// `iss` of our access tokens.
 pub const ISSUER: &str = "easyorder";
@@ -33,7 +34,6 @@ pub const TOKEN_TYPE: &str = "at+jwt";
 const LEEWAY: u64 = 5;
 
 const CALL_DEADLINE: Duration = Duration::from_secs(2);
-const PERMISSION_TTL: Duration = Duration::from_secs(1);
 /// Unknown key ids cannot make us fetch more often than this.
 const REFETCH_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -112,16 +112,26 @@ impl Auth {
         }
     }
 
-    /// Keys and permissions of identity-svc.
+    /// Keys and permissions of identity-svc. It hears of no changes, so it asks for each permission once a second.
     ///
     /// # Errors
     /// When an address is malformed.
     pub fn remote(config: &Config) -> anyhow::Result<Self> {
-        let channel = grpc::channel(&config.identity_grpc_url)?;
-        Ok(Self::new(
-            Arc::new(RemoteKeys::new(&config.identity_http_url)?),
-            Arc::new(RemotePermissions::new(channel)),
-        ))
+        let keys = RemoteKeys::new(&config.identity_http_url)?;
+        let permissions = RemotePermissions::new(grpc::channel(&config.identity_grpc_url)?);
+        Ok(Self::new(Arc::new(keys), Arc::new(permissions)))
+    }
+
+    /// The same, for a service that asks for permissions: it hears of changes as long as the service runs.
+    ///
+    /// # Errors
+    /// When an address is malformed.
+    pub fn following(config: &Config, service: &Service, bus: Arc<Bus>) -> anyhow::Result<Self> {
+        let keys = RemoteKeys::new(&config.identity_http_url)?;
+        let permissions = RemotePermissions::new(grpc::channel(&config.identity_grpc_url)?);
+        let permissions = Arc::new(permissions);
+        service.listen("permissions", CHANGES, bus, permissions.clone());
+        Ok(Self::new(Arc::new(keys), permissions))
     }
 
     /// The claims of a valid access token.
@@ -316,48 +326,5 @@ impl KeySource for RemoteKeys {
         let key = fetched.find(kid);
         *self.keys.write().await = fetched;
         Ok(key)
-    }
-}
-
-struct RemotePermissions {
-    client: IdentityServiceClient<Channel>,
-    known: Cache<(Uuid, String), bool>,
-}
-
-impl RemotePermissions {
-    fn new(channel: Channel) -> Self {
-        Self {
-            client: IdentityServiceClient::new(channel),
-            known: Cache::builder()
-                .max_capacity(100_000)
-                .time_to_live(PERMISSION_TTL)
-                .build(),
-        }
-    }
-}
-
-#[async_trait]
-impl Permissions for RemotePermissions {
-    async fn check(&self, user: Uuid, permission: &str) -> Result<bool> {
-        let ask = async {
-            let request = CheckPermissionRequest {
-                user_id: user.to_string(),
-                permission: permission.to_owned(),
-            };
-            self.client
-                .clone()
-                .check_permission(grpc::request(request, CALL_DEADLINE))
-                .await
-                .map(|response| response.into_inner().allowed)
-        };
-        self.known
-            .try_get_with((user, permission.to_owned()), ask)
-            .await
-            .map_err(|status| {
-                Error::unavailable(anyhow::anyhow!(
-                    "identity-svc was asked for a permission and answered {:?}",
-                    status.code()
-                ))
-            })
     }
 }

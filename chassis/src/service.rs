@@ -12,7 +12,7 @@ use tonic::service::Routes;
 use tracing::Instrument as _;
 
 use crate::{
-    amqp::{Bus, EventHandler, consumer, relay},
+    amqp::{Bus, EventHandler, EventListener, consumer, listener, relay},
     config,
     health::Health,
     server, telemetry,
@@ -224,6 +224,19 @@ impl Service {
         let check = self.health.register(&format!("consumer {}", queue.name));
         self.background(queue.name, async move |stop| {
             consumer::run(queue, pool, bus, handler, check, stop).await;
+        });
+    }
+
+    /// Tells a listener of all events of these types. The service is ready also while it hears of none.
+    pub fn listen(
+        &self,
+        name: &'static str,
+        kinds: &'static [&'static str],
+        bus: Arc<Bus>,
+        listener: Arc<dyn EventListener>,
+    ) {
+        self.background(name, async move |stop| {
+            listener::run(kinds, bus, listener, stop).await;
         });
     }
 

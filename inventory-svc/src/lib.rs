@@ -51,7 +51,7 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
     let pool = connect(&config, config.database_pool).await?;
     postgres::migrate(&pool, &MIGRATOR).await?;
     let bus = Bus::new(&config.amqp, service.name());
-    let auth = Auth::remote(&config.auth)?;
+    let auth = Auth::following(&config.auth, &service, bus.clone())?;
     let policy = config.loyalty.policy();
     let holds: Arc<dyn Holds> = match config.reservations {
         Reservations::Plain => Arc::new(PgHolds::new(pool.clone(), policy)),

@@ -46,7 +46,7 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
     let pool = connect(&config, config.database_pool).await?;
     postgres::migrate(&pool, &MIGRATOR).await?;
     let bus = Bus::new(&config.amqp, service.name());
-    let auth = Auth::remote(&config.auth)?;
+    let auth = Auth::following(&config.auth, &service, bus.clone())?;
     let app = Arc::new(app(&pool, &config)?);
 
     service.relay(pool.clone(), bus.clone());

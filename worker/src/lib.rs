@@ -61,11 +61,11 @@ pub async fn migrate_pool(pool: &PgPool) -> anyhow::Result<()> {
 pub async fn start(config: Config) -> anyhow::Result<Service> {
     let pool = connect(&config, config.database_pool).await?;
     migrate_pool(&pool).await?;
-    let auth = Auth::remote(&config.auth)?;
-    let (router, openapi) = router(pool.clone(), auth);
 
     let service = Service::new(NAME);
     let bus = Bus::new(&config.amqp, NAME);
+    let auth = Auth::following(&config.auth, &service, bus.clone())?;
+    let (router, openapi) = router(pool.clone(), auth);
     service.watch(pool.clone(), bus.clone());
     service.consume(
         WORKER_ORDER_MAILS,

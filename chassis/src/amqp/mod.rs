@@ -4,6 +4,7 @@
 pub mod consumer;
 mod inbox;
 mod link;
+pub mod listener;
 pub mod outbox;
 mod publisher;
 pub mod relay;
@@ -29,6 +30,7 @@ use publisher::{Message, Publisher, Receipt};
 use topology::Topology;
 
 pub use consumer::EventHandler;
+pub use listener::EventListener;
 
 /// One exchange with the broker; [`Bus::publish`] takes no longer.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);

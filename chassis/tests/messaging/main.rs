@@ -4,6 +4,7 @@
 
 mod dead_letters;
 mod delivery;
+mod listening;
 mod ops;
 mod outages;
 mod relay;

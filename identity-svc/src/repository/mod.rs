@@ -9,7 +9,7 @@ mod users;
 use chassis::{Result, amqp::outbox};
 use proto::{
     cloudevents::CloudEvent,
-    events::identity::{SOURCE, UserData},
+    events::identity::{ROLE_CHANGED, RoleData, SOURCE, UserData},
 };
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -19,7 +19,7 @@ pub use keys::{Keys, StoredKey};
 pub use sessions::Refreshed;
 pub use users::NewUser;
 
-use crate::domain::ADMIN;
+use crate::domain::{ADMIN, Role};
 
 /// See the module's documentation.
 #[derive(Debug, Clone)]
@@ -58,5 +58,22 @@ async fn tell(tx: &mut PgConnection, kind: &str, user: Uuid) -> Result<()> {
         roles: row.roles,
     };
     let event = CloudEvent::new(SOURCE, kind, user, Some(row.version), row.at, &data)?;
+    outbox::append(tx, vec![event]).await
+}
+
+/// Writes the event that a role permits something else into the outbox, with the role's next version.
+async fn tell_of_role(tx: &mut PgConnection, role: &Role) -> Result<()> {
+    let row = sqlx::query!(
+        r#"update roles set version = version + 1 where name = $1 returning version, now() as "at!""#,
+        role.name,
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let data = RoleData {
+        role: role.name.clone(),
+        permissions: role.permissions.clone(),
+    };
+    let version = Some(row.version);
+    let event = CloudEvent::new(SOURCE, ROLE_CHANGED, &role.name, version, row.at, &data)?;
     outbox::append(tx, vec![event]).await
 }

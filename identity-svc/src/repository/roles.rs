@@ -1,4 +1,4 @@
-use super::Repository;
+use super::{Repository, tell_of_role};
 use crate::domain::{Refusal, Role, RoleDefinition, RoleName};
 use chassis::{
     Error, Result,
@@ -54,7 +54,8 @@ impl Repository {
         Ok(Answer::first(role))
     }
 
-    /// Makes the role permit this and nothing else; `None` if there is no such role.
+    /// Makes the role permit this and nothing else; `None` if there is no such role. What it permits already is no change,
+    /// and no event.
     pub async fn set_permissions(&self, definition: RoleDefinition) -> Result<Option<Role>> {
         let role = Role::from(definition);
         let mut tx = self.pool.begin().await?;
@@ -68,16 +69,26 @@ impl Repository {
         if found.is_none() {
             return Ok(None);
         }
-        sqlx::query!("delete from role_permissions where role = $1", role.name)
-            .execute(&mut *tx)
-            .await?;
-        sqlx::query!(
-            "insert into role_permissions (role, permission) select $1, unnest($2::text[])",
+        let removed = sqlx::query!(
+            "delete from role_permissions where role = $1 and permission <> all ($2)",
             role.name,
             &role.permissions,
         )
         .execute(&mut *tx)
-        .await?;
+        .await?
+        .rows_affected();
+        let added = sqlx::query!(
+            "insert into role_permissions (role, permission) select $1, unnest($2::text[])
+             on conflict do nothing",
+            role.name,
+            &role.permissions,
+        )
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        if added > 0 || removed > 0 {
+            tell_of_role(&mut tx, &role).await?;
+        }
         tx.commit().await?;
         Ok(Some(role))
     }

@@ -136,6 +136,41 @@ async fn a_role_is_made_changed_held_and_deleted() {
 }
 
 #[tokio::test]
+async fn another_permission_of_a_role_is_told_of_and_the_same_ones_are_no_event() {
+    let app = App::start().await;
+    let admin = app.admin().await;
+    let put = async |permissions: &[&str]| {
+        let body = json!({"permissions": permissions});
+        app.send(&admin, Method::PUT, "/v1/roles/staff", body)
+            .await
+            .expect(200);
+    };
+    put(&["stock:manage", "orders:manage"]).await;
+    put(&["orders:manage", "stock:manage"]).await;
+    put(&["orders:manage", "reports:read"]).await;
+    put(&[]).await;
+    put(&[]).await;
+
+    let events = app.events_about("staff").await;
+    let told: Vec<_> = events
+        .iter()
+        .map(|event| {
+            assert_eq!(event["type"], "identity.role_changed.v1");
+            (&event["aggregateversion"], &event["data"])
+        })
+        .collect();
+    let staff = |permissions: &[&str]| json!({"role": "staff", "permissions": permissions});
+    assert_eq!(
+        told,
+        [
+            (&json!(2), &staff(&["orders:manage", "stock:manage"])),
+            (&json!(3), &staff(&["orders:manage", "reports:read"])),
+            (&json!(4), &staff(&[])),
+        ]
+    );
+}
+
+#[tokio::test]
 async fn a_repeated_creation_is_answered_as_before() {
     let app = App::start().await;
     let admin = app.admin().await;
