@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod kept_permissions;
 mod permissions;
 mod roles;
 mod sessions;

@@ -54,16 +54,12 @@ pub async fn run(
     let mut delays = backoff();
     while !stop.is_cancelled() {
         let started = Instant::now();
-        let set_hearing = |hearing| {
-            listener.set_hearing(hearing);
-            metrics::gauge!("listener_hearing", "service" => bus.service.clone())
-                .set(f64::from(u8::from(hearing)));
-        };
         let ended = tokio::select! {
             () = stop.cancelled() => Ok(()),
-            ended = session(kinds, &bus, &*listener, || set_hearing(true)) => ended,
+            ended = session(kinds, &bus, &*listener) => ended,
         };
-        set_hearing(false);
+        listener.set_hearing(false);
+        measure(&bus, 0.0);
         if started.elapsed() > STEADY {
             delays = backoff();
         }
@@ -82,16 +78,11 @@ pub async fn run(
 }
 
 /// Listens until the queue is lost. Waits for the connection as long as it takes.
-async fn session(
-    kinds: &[&str],
-    bus: &Bus,
-    listener: &dyn EventListener,
-    hearing: impl FnOnce(),
-) -> anyhow::Result<()> {
+async fn session(kinds: &[&str], bus: &Bus, listener: &dyn EventListener) -> anyhow::Result<()> {
     let live = bus.consuming_channel().await?;
     let opened = timeout(OPEN_TIMEOUT, open(live.channel(), &bus.topology, kinds)).await;
     let (queue, mut deliveries) = opened.context("no answer in time")?.context("listening")?;
-    hearing();
+    listener.set_hearing(true);
     let hear = async {
         while let Some(delivery) = deliveries.next().await {
             listener.hear(&CloudEvent::from_slice(&delivery?.data)?)?;
@@ -100,7 +91,7 @@ async fn session(
     };
     tokio::select! {
         ended = hear => ended,
-        ended = lost(&live, &queue) => ended,
+        ended = lost(bus, &live, &queue) => ended,
     }
 }
 
@@ -139,12 +130,14 @@ async fn open(
 
 /// Ends with the reason when the broker, asked again and again, does not say in time that the queue is there. The queue
 /// answers after all that it had to deliver, so who gets the answer has missed nothing.
-async fn lost(live: &LiveChannel, queue: &ShortString) -> anyhow::Result<()> {
+async fn lost(bus: &Bus, live: &LiveChannel, queue: &ShortString) -> anyhow::Result<()> {
     let passive = QueueDeclareOptions {
         passive: true,
         ..Default::default()
     };
     loop {
+        // Each time, since what is measured before somebody first looks is not there then.
+        measure(bus, 1.0);
         sleep(ASK).await;
         if !live.is_alive() {
             bail!("the channel was lost");
@@ -157,4 +150,9 @@ async fn lost(live: &LiveChannel, queue: &ShortString) -> anyhow::Result<()> {
             .context("no answer in time")?
             .context("asking for the queue")?;
     }
+}
+
+/// 1 while it hears, else 0.
+fn measure(bus: &Bus, hearing: f64) {
+    metrics::gauge!("listener_hearing", "service" => bus.service.clone()).set(hearing);
 }

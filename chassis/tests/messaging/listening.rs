@@ -107,8 +107,7 @@ async fn a_listener_knows_soon_that_it_is_deaf_and_hears_again_later() {
         })
         .await;
 
-        proxy.set(Line::Cut);
-        proxy.set(Line::Up);
+        proxy.outage(Duration::from_millis(200)).await;
         until("it hears again", async || ear.hears()).await;
         let next = event(order::CREATED);
         system.append(std::slice::from_ref(&next)).await;
