@@ -2,9 +2,9 @@
 //! to learn at once and none has to remember: that something which it keeps in memory is out of date. What is published
 //! while RabbitMQ is away is missed, and the listener is told that it may have missed something.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use futures::StreamExt as _;
 use lapin::{
     Channel,
@@ -21,12 +21,12 @@ use super::{
     topology::{Topology, bind},
 };
 
-/// Making the queue and binding it, together.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+/// Making the queue and binding it, together; or an answer, after which the connection is as good as lost.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often the queue is asked for. Heartbeats would find a connection that died without a word in 20 s only.
 const ASK: Duration = Duration::from_millis(250);
-/// Who gets no answer for so long hears nothing. With [`ASK`] it is less than a second.
-const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
+/// Who has no answer after so long counts as deaf. With [`ASK`] it is less than a second.
+const PATIENCE: Duration = Duration::from_millis(600);
 /// A session that lasted so long was no failed attempt.
 const STEADY: Duration = Duration::from_secs(10);
 
@@ -59,7 +59,7 @@ pub async fn run(
             ended = session(kinds, &bus, &*listener) => ended,
         };
         listener.set_hearing(false);
-        measure(&bus, 0.0);
+        measure(&bus, false);
         if started.elapsed() > STEADY {
             delays = backoff();
         }
@@ -80,18 +80,21 @@ pub async fn run(
 /// Listens until the queue is lost. Waits for the connection as long as it takes.
 async fn session(kinds: &[&str], bus: &Bus, listener: &dyn EventListener) -> anyhow::Result<()> {
     let live = bus.consuming_channel().await?;
-    let opened = timeout(OPEN_TIMEOUT, open(live.channel(), &bus.topology, kinds)).await;
+    let opened = timeout(ANSWER_TIMEOUT, open(live.channel(), &bus.topology, kinds)).await;
     let (queue, mut deliveries) = opened.context("no answer in time")?.context("listening")?;
     listener.set_hearing(true);
     let hear = async {
         while let Some(delivery) = deliveries.next().await {
-            listener.hear(&CloudEvent::from_slice(&delivery?.data)?)?;
+            // Not serde's whole message: it may quote the payload.
+            let event = CloudEvent::from_slice(&delivery?.data)
+                .map_err(|error| anyhow!("no CloudEvent: {:?} error", error.classify()))?;
+            listener.hear(&event)?;
         }
         bail!("RabbitMQ ended the consumer")
     };
     tokio::select! {
         ended = hear => ended,
-        ended = lost(bus, &live, &queue) => ended,
+        ended = watch(bus, &live, &queue, listener) => ended,
     }
 }
 
@@ -128,16 +131,21 @@ async fn open(
     Ok((queue, deliveries))
 }
 
-/// Ends with the reason when the broker, asked again and again, does not say in time that the queue is there. The queue
-/// answers after all that it had to deliver, so who gets the answer has missed nothing.
-async fn lost(bus: &Bus, live: &LiveChannel, queue: &ShortString) -> anyhow::Result<()> {
+/// Asks the broker for the queue again and again, and ends with the reason when the queue is lost. The queue answers after
+/// all that it had to deliver, so who gets the answer in time has missed nothing. Who waits for it is deaf meanwhile.
+async fn watch(
+    bus: &Bus,
+    live: &LiveChannel,
+    queue: &ShortString,
+    listener: &dyn EventListener,
+) -> anyhow::Result<()> {
     let passive = QueueDeclareOptions {
         passive: true,
         ..Default::default()
     };
     loop {
         // Each time, since what is measured before somebody first looks is not there then.
-        measure(bus, 1.0);
+        measure(bus, true);
         sleep(ASK).await;
         if !live.is_alive() {
             bail!("the channel was lost");
@@ -145,14 +153,27 @@ async fn lost(bus: &Bus, live: &LiveChannel, queue: &ShortString) -> anyhow::Res
         let ask = live
             .channel()
             .queue_declare(queue.clone(), passive, FieldTable::default());
-        timeout(ANSWER_TIMEOUT, ask)
-            .await
+        let mut ask = pin!(timeout(ANSWER_TIMEOUT, ask));
+        let answer = match timeout(PATIENCE, &mut ask).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                listener.set_hearing(false);
+                measure(bus, false);
+                let answer = ask.await;
+                if matches!(answer, Ok(Ok(_))) {
+                    listener.set_hearing(true);
+                }
+                answer
+            }
+        };
+        answer
             .context("no answer in time")?
             .context("asking for the queue")?;
     }
 }
 
 /// 1 while it hears, else 0.
-fn measure(bus: &Bus, hearing: f64) {
-    metrics::gauge!("listener_hearing", "service" => bus.service.clone()).set(hearing);
+fn measure(bus: &Bus, hearing: bool) {
+    metrics::gauge!("listener_hearing", "service" => bus.service.clone())
+        .set(f64::from(u8::from(hearing)));
 }
