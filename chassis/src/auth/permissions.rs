@@ -25,8 +25,8 @@ use crate::{Error, Result, amqp::EventListener, grpc};
 /// The events after which an answer may be another one.
 pub(super) const CHANGES: &[&str] = &[USER_CHANGED, ROLE_CHANGED];
 
-/// An answer of which every change would be heard is kept so long. A change ends it at once; this is for the change that
-/// identity-svc cannot tell, since it alone has lost RabbitMQ.
+/// An answer of which every change would be heard is kept so long. A change ends it at once; this is for the change of which
+/// identity-svc cannot tell, since it alone has lost RabbitMQ or may not publish for a while.
 const KEPT_HEARING: Duration = Duration::from_secs(10);
 /// An answer whose change might go unheard is kept so long: what must work within a second is then asked once a second.
 const KEPT_DEAF: Duration = Duration::from_secs(1);
