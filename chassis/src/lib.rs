@@ -3,6 +3,7 @@
 pub mod amqp;
 pub mod audit;
 pub mod auth;
+pub mod batch;
 pub mod config;
 pub mod error;
 pub mod grpc;

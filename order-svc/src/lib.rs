@@ -47,7 +47,10 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
     postgres::migrate(&pool, &MIGRATOR).await?;
     let bus = Bus::new(&config.amqp, service.name());
     let auth = Auth::following(&config.auth, &service, bus.clone())?;
-    let app = Arc::new(app(&pool, &config)?);
+    let (orders, writer) = PgOrders::new(pool.clone());
+    // It ends with the last caller, so that whoever waits when the service stops gets an answer.
+    service.background("orders", async move |_| writer.run().await);
+    let app = Arc::new(app(&pool, &config, orders)?);
 
     service.relay(pool.clone(), bus.clone());
     service.consume(
@@ -95,12 +98,12 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     api::http::openapi()
 }
 
-fn app(pool: &PgPool, config: &Config) -> anyhow::Result<App> {
+fn app(pool: &PgPool, config: &Config, orders: PgOrders) -> anyhow::Result<App> {
     let inventory = Arc::new(InventorySvc::new(grpc::channel(
         &config.inventory_grpc_url,
     )?));
     let ports = Ports {
-        orders: Arc::new(PgOrders::new(pool.clone())),
+        orders: Arc::new(orders),
         decisions: Arc::new(PgDecisions::new(pool.clone())),
         inventory: inventory.clone(),
         quotes: inventory,

@@ -6,6 +6,7 @@
 mod common;
 
 mod cancelling;
+mod change_crashes;
 mod crashes;
 mod delivery;
 mod figures;

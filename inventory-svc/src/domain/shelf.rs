@@ -342,9 +342,9 @@ impl Pricing {
         self.ordered
             .iter()
             .zip(basket.ordered())
-            .map(|(now, before)| Allotment {
-                discount: now.discount - before.discount,
-                points_value: now.points_value - before.points_value,
+            .map(|(after, before)| Allotment {
+                discount: after.discount - before.discount,
+                points_value: after.points_value - before.points_value,
             })
             .collect()
     }

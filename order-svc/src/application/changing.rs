@@ -144,6 +144,7 @@ impl Changing {
             order,
             event,
             actor: target.actor,
+            traceparent: None,
         };
         let saved = self
             .orders

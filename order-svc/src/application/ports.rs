@@ -16,7 +16,7 @@ pub trait Orders: Send + Sync {
     /// Whether the order is there already, and if not, which hold it takes next.
     async fn look_up(&self, id: Uuid) -> Result<LookUp>;
     /// Commits the order with its hold; one of its kind wins.
-    async fn place(&self, placement: &Placement<'_>) -> Result<Placed>;
+    async fn place(&self, placement: Placement) -> Result<Placed>;
     async fn load(&self, id: Uuid) -> Result<Option<Order>>;
     /// Writes a changed order over the version before it, with the hold that the change takes, if any, and the answer to
     /// keep for a retry.
@@ -46,15 +46,22 @@ pub struct Change<'a> {
     pub order: &'a Order,
     pub event: &'a OrderEvent,
     pub actor: Actor,
+    /// The request's place in its trace, if that is not the task's own.
+    pub traceparent: Option<&'a str>,
 }
 
 /// A new order, and what to keep for a retry.
-pub struct Placement<'a> {
-    pub change: Change<'a>,
+#[derive(Debug, Clone)]
+pub struct Placement {
+    pub order: Order,
+    pub event: OrderEvent,
+    pub actor: Actor,
     pub hold_no: i32,
-    pub fingerprint: &'a [u8],
+    pub fingerprint: Vec<u8>,
     /// The answer that this request and each retry gets.
-    pub response: &'a OrderView,
+    pub response: OrderView,
+    /// The request's place in its trace.
+    pub traceparent: Option<String>,
 }
 
 /// What became of a change.

@@ -31,7 +31,7 @@ mod events;
 mod take;
 mod writer;
 
-pub use writer::{BatchedHolds, Writer};
+pub use writer::BatchedHolds;
 
 pub struct PgHolds {
     pool: PgPool,

@@ -18,7 +18,7 @@ mod views;
 pub use catalogue::PgCatalogue;
 pub use discount_code_views::PgDiscountCodeViews;
 pub use discount_codes::PgDiscountCodes;
-pub use holds::{BatchedHolds, PgHolds, Writer, follow_orders};
+pub use holds::{BatchedHolds, PgHolds, follow_orders};
 pub use ledgers::PgLedgers;
 pub use loyalty_book::PgLoyaltyBook;
 pub use loyalty_views::PgLoyaltyViews;

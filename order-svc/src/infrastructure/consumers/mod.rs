@@ -45,6 +45,7 @@ async fn change_many<News: Sync>(
             order,
             event,
             actor: Actor::System,
+            traceparent: None,
         })
         .collect();
     if save_many(tx, &changes).await? {

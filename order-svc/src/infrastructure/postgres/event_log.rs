@@ -11,7 +11,11 @@ use crate::application::ports::Change;
 pub(super) async fn append(tx: &mut PgConnection, changes: &[Change<'_>]) -> Result<()> {
     let events = changes
         .iter()
-        .map(|change| cloud_event(change.order, change.event))
+        .map(|change| {
+            let mut event = cloud_event(change.order, change.event)?;
+            event.traceparent = change.traceparent.map(ToOwned::to_owned);
+            Ok(event)
+        })
         .collect::<Result<Vec<_>>>()?;
     let orders: Vec<Uuid> = changes.iter().map(|change| change.order.id).collect();
     let versions: Vec<i64> = changes.iter().map(|change| change.order.version).collect();

@@ -15,6 +15,6 @@ pub use decisions::PgDecisions;
 pub use histories::PgHistoryViews;
 pub use keepings::PgKeepingViews;
 pub use ledgers::PgLedgers;
-pub use orders::PgOrders;
+pub use orders::{PgOrders, Placements};
 pub(crate) use orders::{load_many, save_many};
 pub use views::PgOrderViews;

@@ -1,7 +1,15 @@
+mod place;
+
 use async_trait::async_trait;
-use chassis::{Result, idempotency::Once};
+use chassis::{
+    Result,
+    batch::{Batcher, Writer},
+    idempotency::Once,
+};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
+
+pub use place::Placements;
 
 use super::{
     event_log,
@@ -15,14 +23,17 @@ use crate::{
     domain::Order,
 };
 
+/// New orders are placed together; see [`chassis::batch`].
 pub struct PgOrders {
     pool: PgPool,
+    placing: Batcher<Placements>,
 }
 
 impl PgOrders {
     #[must_use]
-    pub fn new(pool: PgPool) -> Self {
-        Self { pool }
+    pub fn new(pool: PgPool) -> (Self, Writer<Placements>) {
+        let (placing, writer) = Batcher::new(Placements { pool: pool.clone() });
+        (Self { pool, placing }, writer)
     }
 }
 
@@ -49,24 +60,8 @@ impl Orders for PgOrders {
         })
     }
 
-    async fn place(&self, placement: &Placement<'_>) -> Result<Placed> {
-        let order = placement.change.order;
-        let mut tx = self.pool.begin().await?;
-        match commit_hold(&mut tx, order.id, placement.hold_no).await? {
-            Decided::Now => {}
-            Decided::Committed => return Ok(Placed::ByTwin),
-            Decided::Closed => return Ok(Placed::HoldClosed),
-        }
-        insert(&mut tx, placement).await?;
-        event_log::append(&mut tx, &[placement.change]).await?;
-        fail::fail_point!("place-before-commit", |_| Err(chassis::Error::unavailable(
-            anyhow::anyhow!("failpoint")
-        )));
-        tx.commit().await?;
-        fail::fail_point!("place-outcome-unknown", |_| Err(
-            chassis::Error::unavailable(anyhow::anyhow!("failpoint"))
-        ));
-        Ok(Placed::Committed)
+    async fn place(&self, placement: Placement) -> Result<Placed> {
+        self.placing.write(placement).await
     }
 
     async fn load(&self, id: Uuid) -> Result<Option<Order>> {
@@ -147,51 +142,6 @@ async fn commit_hold(tx: &mut PgConnection, order_id: Uuid, hold_no: i32) -> Res
     } else {
         Decided::Closed
     })
-}
-
-async fn insert(tx: &mut PgConnection, placement: &Placement<'_>) -> Result<()> {
-    let order = placement.change.order;
-    let incentive = order.incentive.as_ref();
-    let line_nos: Vec<i32> = (1..).take(order.lines.len()).collect();
-    let skus: Vec<String> = order.lines.iter().map(|line| line.sku.clone()).collect();
-    let names: Vec<String> = order.lines.iter().map(|line| line.name.clone()).collect();
-    let quantities: Vec<i64> = order.lines.iter().map(|line| line.quantity).collect();
-    let prices: Vec<i64> = order.lines.iter().map(|line| line.unit_price).collect();
-    let discounts: Vec<i64> = order.lines.iter().map(|line| line.discount).collect();
-    let points_values: Vec<i64> = order.lines.iter().map(|line| line.points_value).collect();
-    sqlx::query!(
-        "with placed as (
-             insert into orders (id, customer_id, status, version, currency, points_redeemed, discount_code,
-                                 redeem_points, holds, fingerprint, response, placed_at, updated_at, point_value)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $20)
-         )
-         insert into order_lines (order_id, line_no, sku, name, quantity, unit_price, discount, points_value)
-         select $1, * from unnest($13::int[], $14::text[], $15::text[], $16::bigint[], $17::bigint[], $18::bigint[],
-                                  $19::bigint[])",
-        order.id,
-        order.customer_id,
-        order.status.as_str(),
-        order.version,
-        order.currency,
-        order.points_redeemed,
-        incentive.and_then(|incentive| incentive.discount_code.as_deref()),
-        incentive.and_then(|incentive| incentive.redeem_points),
-        &order.holds,
-        placement.fingerprint,
-        serde_json::to_value(placement.response)?,
-        order.placed_at,
-        &line_nos,
-        &skus,
-        &names,
-        &quantities,
-        &prices,
-        &discounts,
-        &points_values,
-        order.point_value,
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
 }
 
 /// Loads orders and locks them, ordered by id.

@@ -308,7 +308,7 @@ async fn who_waits_past_the_deadline_or_beyond_the_queue_is_told_and_holds_nothi
     let holds = Arc::new(holds);
     // Nobody writes yet, so everything waits.
     taking.deadline = Some(std::time::Instant::now() + Duration::from_millis(20));
-    let waiting: Vec<_> = (0..super::super::writer::QUEUE)
+    let waiting: Vec<_> = (0..chassis::batch::QUEUE)
         .map(|n| {
             let mut taking = taking.clone();
             taking.key.order_id = Uuid::from_u128(n as u128);
@@ -317,7 +317,7 @@ async fn who_waits_past_the_deadline_or_beyond_the_queue_is_told_and_holds_nothi
         })
         .collect();
     tokio::task::yield_now().await;
-    while holds.waiting() < super::super::writer::QUEUE {
+    while holds.batcher.waiting() < chassis::batch::QUEUE {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let shed = holds.take(taking.clone()).await.unwrap_err();
@@ -388,7 +388,7 @@ async fn many_large_orders_are_taken_in_several_transactions_and_all_of_them_are
             tokio::spawn(async move { holds.take(taking).await })
         })
         .collect();
-    while holds.waiting() < 12 {
+    while holds.batcher.waiting() < 12 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     tokio::spawn(writer.run());
