@@ -397,3 +397,84 @@ fn a_change_that_is_refused_changes_nothing() {
     assert_eq!(refused(capped), InvalidTerms::MaxDiscountOfFixed);
     assert_eq!(spring, code(before, 3));
 }
+
+/// What is added to an order of 20 pounds that has the code, which took `given` off it.
+fn extend(draft: TermsDraft, added: &[(&str, i64)], given: i64) -> Vec<i64> {
+    let named: Vec<Sku> = added
+        .iter()
+        .map(|(sku, _)| Sku::parse(sku).unwrap())
+        .collect();
+    let lines: Vec<BasketLine<'_>> = named
+        .iter()
+        .zip(added)
+        .map(|(sku, &(_, amount))| BasketLine {
+            sku,
+            category: None,
+            amount,
+            due: amount,
+        })
+        .collect();
+    let subtotal = 2_000 + added.iter().map(|(_, amount)| amount).sum::<i64>();
+    // All uses are taken, by this order among others.
+    let code = code(
+        TermsDraft {
+            max_uses: Some(1),
+            ..draft
+        },
+        1,
+    );
+    code.extend(&lines, subtotal, given, GBP, GBP, now())
+}
+
+#[test]
+fn what_is_added_to_an_order_gets_what_its_code_has_left() {
+    let added = [("A", 1_000), ("B", 500)];
+    assert_eq!(extend(draft("percent", 10), &added, 200), [100, 50]);
+    let capped = || TermsDraft {
+        max_discount: Some(260),
+        ..draft("percent", 10)
+    };
+    assert_eq!(extend(capped(), &added, 200), [40, 20]);
+    assert_eq!(extend(capped(), &added, 260), [0, 0]);
+    // Of five pounds, two were taken off.
+    assert_eq!(extend(draft("fixed", 500), &added, 200), [200, 100]);
+    assert_eq!(extend(draft("fixed", 500), &added, 500), [0, 0]);
+    let one = || TermsDraft {
+        skus: skus(&["B"]),
+        ..draft("percent", 10)
+    };
+    assert_eq!(extend(one(), &added, 0), [0, 50]);
+}
+
+#[test]
+fn a_code_that_does_not_hold_any_more_takes_nothing_off_what_is_added() {
+    let added = [("A", 1_000)];
+    let inactive = TermsDraft {
+        active: false,
+        ..draft("percent", 10)
+    };
+    let ended = TermsDraft {
+        ends_at: Some(at("2011-11-30T00:00:00Z")),
+        ..draft("percent", 10)
+    };
+    let dear = TermsDraft {
+        min_subtotal: 3_001,
+        ..draft("percent", 10)
+    };
+    for terms in [inactive, ended, dear] {
+        assert_eq!(extend(terms, &added, 200), [0]);
+    }
+}
+
+#[test]
+fn a_discount_is_at_most_what_points_leave_to_pay() {
+    let sku = Sku::parse("A").unwrap();
+    let line = BasketLine {
+        sku: &sku,
+        category: None,
+        amount: 1_000,
+        due: 30,
+    };
+    let ten = code(draft("percent", 10), 0);
+    assert_eq!(ten.assess(&[line], GBP, GBP, 0, now()), Ok(vec![30]));
+}
