@@ -647,3 +647,7 @@ impl From<PricedLine> for Line {
 #[cfg(test)]
 #[path = "order_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "order_machine_tests.rs"]
+mod machine_tests;
