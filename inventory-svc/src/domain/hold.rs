@@ -312,14 +312,14 @@ impl OrderTarget {
                         changes.enter(hold, HoldState::Confirmed);
                     }
                 }
-                (
-                    Stage::Live | Stage::Shipped | Stage::Delivered,
-                    HoldState::Released | HoldState::Expired,
-                ) => {
+                (Stage::Live | Stage::Shipped | Stage::Delivered, HoldState::Expired) => {
                     return Err(HoldError::LostHold {
                         hold_no: hold.key.hold_no,
                     });
                 }
+                // The sweeper has asked order-svc, and knows already that the order was cancelled: this state is old, and
+                // the event that says so is on its way.
+                (Stage::Live | Stage::Shipped | Stage::Delivered, HoldState::Released) => {}
                 (Stage::Shipped | Stage::Delivered, HoldState::Fulfilled) => {
                     self.restock(hold, &mut restocked, &mut changes);
                 }

@@ -65,7 +65,7 @@ pub struct InventorySvc {
     pub news: u16,
     /// Holds that were ever given back.
     pub given_back: HoldSet,
-    /// The newest event of the order found a committed hold missing or given back.
+    /// An event of the order found a committed hold missing or expired.
     pub lost_hold: bool,
 }
 
@@ -208,10 +208,11 @@ impl InventorySvc {
                         confirmed = true;
                     }
                 }
-                (
-                    Status::Placed | Status::Confirmed | Status::Shipped,
-                    HoldState::Released | HoldState::Expired,
-                ) => return false,
+                (Status::Placed | Status::Confirmed | Status::Shipped, HoldState::Expired) => {
+                    return false;
+                }
+                // The sweeper knows of the cancellation already.
+                (Status::Placed | Status::Confirmed | Status::Shipped, HoldState::Released) => {}
                 (
                     Status::Placed | Status::Confirmed | Status::Shipped | Status::Cancelled,
                     HoldState::Fulfilled,

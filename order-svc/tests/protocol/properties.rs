@@ -18,7 +18,7 @@ pub const ONE_ORDER: &str = "a key has one order";
 pub const HOLDS_ADD_UP: &str = "an order's committed holds add up to its lines";
 pub const ACKNOWLEDGED: &str = "an acknowledged order exists";
 pub const ONE_CHANGE: &str = "a version is made by one change";
-pub const NO_DEAD_LETTER: &str = "no newest event finds a committed hold missing or given back";
+pub const NO_DEAD_LETTER: &str = "no event finds a committed hold missing or expired";
 pub const AT_REST: &str = "at rest no hold is HELD and both sides agree";
 pub const NEVER_STUCK: &str = "who is not at rest has a next step";
 

@@ -283,14 +283,8 @@ impl Model for Scope {
                         .position(|known| *known == event)?;
                     world.orders.outbox.remove(index);
                 }
-                if !world.inventory.follow(&event, self.broken) {
-                    // It is refused until it is a dead letter. That is no loss if a newer one says what the order is now.
-                    let newest = world
-                        .orders
-                        .order
-                        .is_none_or(|order| order.version <= event.version);
-                    world.inventory.lost_hold |= newest;
-                }
+                // A refused one would become a dead letter.
+                world.inventory.lost_hold |= !world.inventory.follow(&event, self.broken);
             }
             Action::Hear(safe) => {
                 world.inventory.news &= !(1 << safe);
