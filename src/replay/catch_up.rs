@@ -1,4 +1,4 @@
-//! After the last sale: until the read models show every order, confirmed.
+//! After the last sale: until the read models show every order, confirmed; after the last return: with its refunds.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -20,8 +20,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 pub struct CaughtUp {
     /// Since the last answer; `None` if some order never showed.
     pub visible: Option<Duration>,
-    /// Since the last answer; `None` if some order stayed `placed`.
-    pub confirmed: Option<Duration>,
+    /// Since the last answer; `None` if some order stayed `placed`, or without a refund.
+    pub settled: Option<Duration>,
     /// By the order's id.
     pub orders: HashMap<String, Seen>,
 }
@@ -30,6 +30,8 @@ pub struct CaughtUp {
 pub struct Seen {
     /// In minor units.
     pub total: i64,
+    /// In minor units.
+    pub refunded: i64,
     status: String,
 }
 
@@ -52,7 +54,8 @@ struct Item {
     seen: Seen,
 }
 
-/// Reads until everything is there, or nothing more has come for `patience`.
+/// Reads until everything is there, or nothing more has come for `patience`. `refunds` tells what was refunded of an
+/// order, by its id; of others nothing was.
 ///
 /// # Errors
 /// When the administrator may not read orders.
@@ -60,38 +63,43 @@ pub async fn catch_up(
     api: &Api,
     admin: &Account,
     placed: &[&Placed],
+    refunds: &HashMap<&str, i64>,
     patience: Duration,
     progress: &ProgressBar,
 ) -> anyhow::Result<CaughtUp> {
     let mut result = CaughtUp::default();
     let Some(first) = placed.iter().map(|order| order.placed_at).min() else {
         result.visible = Some(Duration::ZERO);
-        result.confirmed = Some(Duration::ZERO);
+        result.settled = Some(Duration::ZERO);
         return Ok(result);
     };
     // A second earlier, since the database keeps fewer digits than an answer may have.
     let from = (first - TimeDelta::seconds(1)).to_rfc3339_opts(SecondsFormat::Secs, true);
     let begun = Instant::now();
     let mut last_progress = Instant::now();
-    let mut confirmed_before = 0;
+    let mut settled_before = 0;
     loop {
         let visible_before = result.orders.len();
         result.orders = read(api, admin, &from, placed).await?;
-        let confirmed = result
+        let settled = result
             .orders
-            .values()
-            .filter(|order| order.is_confirmed())
+            .iter()
+            .filter(|(id, seen)| {
+                // An order of an earlier run may show more, for what was returned since.
+                let refund = refunds.get(id.as_str()).copied().unwrap_or_default();
+                seen.is_confirmed() && seen.refunded >= refund
+            })
             .count();
-        progress.set_position(confirmed as u64);
+        progress.set_position(settled as u64);
         if result.orders.len() == placed.len() {
             result.visible.get_or_insert_with(|| begun.elapsed());
-            if confirmed == placed.len() {
-                result.confirmed = Some(begun.elapsed());
+            if settled == placed.len() {
+                result.settled = Some(begun.elapsed());
                 return Ok(result);
             }
         }
-        if result.orders.len() > visible_before || confirmed > confirmed_before {
-            confirmed_before = confirmed;
+        if result.orders.len() > visible_before || settled > settled_before {
+            settled_before = settled;
             last_progress = Instant::now();
         } else if last_progress.elapsed() >= patience {
             return Ok(result);

@@ -1,17 +1,22 @@
 //! `easyorder replay`: plays a history of real sales against a running system.
 //!
 //! Each step can be repeated: customers register once, items and receipts exist once per file, and an invoice's number
-//! is its order's idempotency key. So a run that was broken off is completed by the next one.
+//! is its order's idempotency key, a credit note's that of its returns. So a run that was broken off is completed by the next one.
 
 mod catch_up;
 mod plan;
 mod play;
+mod play_returns;
 mod prepare;
 mod report;
+mod report_returns;
+mod returns;
 mod rows;
 mod text;
+mod text_returns;
 
 use std::{
+    collections::HashMap,
     io::{IsTerminal as _, Write as _},
     num::NonZero,
     path::PathBuf,
@@ -104,7 +109,6 @@ pub async fn run(options: Options) -> anyhow::Result<bool> {
     let phase = Phase::begin(&api, "Orders", plan.orders.len());
     let played = play::play(&api, &accounts, &plan.orders, concurrency, &phase.bar).await?;
     phase.end();
-    let retries = api.retries() - retries_before;
 
     let placed: Vec<&Placed> = played
         .outcomes
@@ -115,7 +119,32 @@ pub async fn run(options: Options) -> anyhow::Result<bool> {
         })
         .collect();
     let phase = Phase::begin(&api, "Confirmed", placed.len());
-    let caught_up = catch_up::catch_up(&api, &admin, &placed, PATIENCE, &phase.bar).await?;
+    let none = HashMap::new();
+    let caught_up = catch_up::catch_up(&api, &admin, &placed, &none, PATIENCE, &phase.bar).await?;
+    phase.end();
+
+    let credits = &plan.credits;
+    let phase = Phase::begin(&api, "Returns", credits.returns.len());
+    let returned = play_returns::play(
+        &api,
+        &admin,
+        &credits.returns,
+        &played.outcomes,
+        concurrency,
+        &phase.bar,
+    );
+    let returned = returned.await;
+    phase.end();
+    let retries = api.retries() - retries_before;
+
+    let refunds = report_returns::refunds(credits, &returned, &played.outcomes);
+    let refunded: Vec<&Placed> = placed
+        .into_iter()
+        .filter(|order| refunds.contains_key(order.id.as_str()))
+        .collect();
+    let phase = Phase::begin(&api, "Refunded", refunded.len());
+    let refunds_seen =
+        catch_up::catch_up(&api, &admin, &refunded, &refunds, PATIENCE, &phase.bar).await?;
     phase.end();
 
     let report = Report::new(Findings {
@@ -126,6 +155,8 @@ pub async fn run(options: Options) -> anyhow::Result<bool> {
         items_refused,
         played: &played,
         caught_up: &caught_up,
+        returned: &returned,
+        refunds_seen: &refunds_seen,
         retries,
     });
     write!(std::io::stdout().lock(), "\n{report}")?;

@@ -9,18 +9,23 @@ use chrono::NaiveDateTime;
 use rust_decimal::{Decimal, prelude::ToPrimitive as _};
 use serde::Serialize;
 
-use super::rows::Row;
+use super::{
+    returns::{self, Credits},
+    rows::Row,
+};
 
 /// So many line numbers are kept as examples.
 const EXAMPLES: usize = 5;
 
-/// Every row is in exactly one of `orders`, `no_sale` and `beyond_limit`.
+/// Every row is in exactly one of `orders`, `credits`, `no_sale` and `beyond_limit`.
 #[derive(Debug)]
 pub struct Plan {
     /// In the order of their dates.
     pub orders: Vec<Order>,
     /// What the orders need, by SKU.
     pub items: Vec<Item>,
+    /// What customers give back of the orders.
+    pub credits: Credits,
     pub no_sale: BTreeMap<Reason, Rows>,
     /// Rows of invoices that come after the first N.
     pub beyond_limit: Rows,
@@ -78,7 +83,7 @@ pub struct Item {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    CreditNote,
+    CreditOfNoGoods,
     OtherDocument,
     NotGoods,
     QuantityNotPositive,
@@ -90,7 +95,7 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::CreditNote => "credit note (the invoice begins with C)",
+            Self::CreditOfNoGoods => "credit note for no goods (discount, postage, fees)",
             Self::OtherDocument => "no invoice (its number begins with another letter)",
             Self::NotGoods => "no goods (the stock code begins with no digit)",
             Self::QuantityNotPositive => "quantity is zero or negative",
@@ -109,7 +114,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    fn add(&mut self, line: u64) {
+    pub fn add(&mut self, line: u64) {
         self.rows += 1;
         if self.first_lines.len() < EXAMPLES {
             self.first_lines.push(line);
@@ -122,7 +127,7 @@ pub fn plan(rows: &[Row], limit: Option<usize>) -> Plan {
     let mut no_sale = BTreeMap::<Reason, Rows>::new();
     let mut drafts = HashMap::<(&str, Customer), Draft>::new();
     let mut wares = BTreeMap::<String, Ware>::new();
-    for row in rows {
+    for row in rows.iter().filter(|row| !returns::is_credit_note(row)) {
         let price = match price_of_sale(row) {
             Ok(price) => price,
             Err(reason) => {
@@ -130,7 +135,7 @@ pub fn plan(rows: &[Row], limit: Option<usize>) -> Plan {
                 continue;
             }
         };
-        let sku = format!("{}-{price}", row.stock_code);
+        let sku = sku(row, price);
         let customer = row.customer.map_or(Customer::Guest, Customer::Number);
         // An invoice is one customer's. Should a file mix two, each has an order of his own: keys are per customer.
         drafts
@@ -147,7 +152,9 @@ pub fn plan(rows: &[Row], limit: Option<usize>) -> Plan {
     orders.sort_by_key(|(line, order)| (order.at, *line));
     let mut orders: Vec<Order> = orders.into_iter().map(|(_, order)| order).collect();
 
-    let beyond = orders.split_off(limit.unwrap_or(usize::MAX).min(orders.len()));
+    let limit = limit.unwrap_or(usize::MAX).min(orders.len());
+    let credits = returns::credits(rows, &orders, limit);
+    let beyond = orders.split_off(limit);
     let beyond: BTreeSet<_> = beyond
         .iter()
         .map(|o| (o.invoice.as_str(), o.customer))
@@ -169,6 +176,7 @@ pub fn plan(rows: &[Row], limit: Option<usize>) -> Plan {
     Plan {
         orders,
         items,
+        credits,
         no_sale,
         beyond_limit,
     }
@@ -176,19 +184,35 @@ pub fn plan(rows: &[Row], limit: Option<usize>) -> Plan {
 
 /// The price in pence at which the row sells goods.
 fn price_of_sale(row: &Row) -> Result<i64, Reason> {
-    match row.invoice.chars().next() {
-        Some('C' | 'c') => return Err(Reason::CreditNote),
-        Some('0'..='9') => {}
-        _ => return Err(Reason::OtherDocument),
+    if !row.invoice.starts_with(|c: char| c.is_ascii_digit()) {
+        return Err(Reason::OtherDocument);
     }
-    if !row.stock_code.starts_with(|c: char| c.is_ascii_digit()) {
+    if !is_goods(row) {
         return Err(Reason::NotGoods);
     }
     if row.quantity <= 0 {
         return Err(Reason::QuantityNotPositive);
     }
-    // Some tools write 2.55 as 2.5500000000000003.
-    let pence = (row.price * Decimal::ONE_HUNDRED).round_dp(6);
+    whole_pence(row.price)
+}
+
+pub fn is_goods(row: &Row) -> bool {
+    row.stock_code.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// One item per code and price: the file sells the same goods at several.
+pub fn sku(row: &Row, price: i64) -> String {
+    format!("{}-{price}", row.stock_code)
+}
+
+/// Some tools write 2.55 as 2.5500000000000003.
+pub fn pence(pounds: Decimal) -> Decimal {
+    (pounds * Decimal::ONE_HUNDRED).round_dp(6)
+}
+
+/// A price at which something can be sold, in pence.
+pub fn whole_pence(pounds: Decimal) -> Result<i64, Reason> {
+    let pence = pence(pounds);
     if pence.is_zero() {
         return Err(Reason::PriceZero);
     }

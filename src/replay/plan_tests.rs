@@ -1,4 +1,7 @@
-use super::{super::rows, *};
+use super::{
+    super::{returns::Mismatch, rows},
+    *,
+};
 
 fn rows(rows: &str) -> Vec<Row> {
     const HEADER: &str =
@@ -23,14 +26,6 @@ fn what_is_no_sale_of_goods_has_a_reason() {
         (
             "536365,8,X,6,2010-12-01 08:26,2.5500000000000003,1,UK",
             None,
-        ),
-        (
-            "C536365,85123A,X,-6,2010-12-01 08:26,2.55,1,UK",
-            Some(CreditNote),
-        ),
-        (
-            "C536365,D,X,-6,2010-12-01 08:26,2.55,1,UK",
-            Some(CreditNote),
         ),
         (
             "A536365,B,X,1,2010-12-01 08:26,-9.5,,UK",
@@ -191,7 +186,16 @@ fn the_real_file_is_accounted_for_to_the_row() {
         let plan = plan(&sales.rows, limit);
         let sold: u64 = plan.orders.iter().map(|order| order.rows).sum();
         let not: u64 = plan.no_sale.values().map(|rows| rows.rows).sum();
-        assert_eq!(sold + not + plan.beyond_limit.rows, sales.read());
+        let credits = &plan.credits;
+        let back = credits.matched.len() as u64 + credits.beyond_limit.rows.rows;
+        let unmatched: u64 = credits
+            .unmatched
+            .values()
+            .map(|tally| tally.rows.rows)
+            .sum();
+        let credits = back + unmatched + credits.no_goods.rows.rows;
+        assert_eq!(credits, 728);
+        assert_eq!(sold + not + plan.beyond_limit.rows + credits, sales.read());
     }
     let plan = plan(&sales.rows, None);
     assert_eq!(plan.orders.len(), 1550);
@@ -199,7 +203,16 @@ fn the_real_file_is_accounted_for_to_the_row() {
         plan.orders.iter().map(|order| order.rows).sum::<u64>(),
         41_310
     );
-    assert_eq!(plan.no_sale[&Reason::CreditNote].rows, 728);
+    assert_eq!(plan.credits.matched.len(), 288);
+    let of = |mismatch| plan.credits.unmatched[&mismatch].rows.rows;
+    assert_eq!(
+        (of(Mismatch::NoCustomer), of(Mismatch::NotBought)),
+        (23, 371)
+    );
+    assert_eq!((of(Mismatch::OtherPrice), of(Mismatch::TooMany)), (10, 6));
+    let returned: i64 = plan.credits.returns.iter().map(|back| back.amount).sum();
+    let matched = plan.credits.matched.iter().map(|row| row.credit.amount);
+    assert_eq!((returned, matched.sum()), (801_372, 801_372));
     assert_eq!(plan.no_sale[&Reason::NotGoods].rows, 170);
     assert_eq!(plan.no_sale[&Reason::QuantityNotPositive].rows, 70);
     assert_eq!(plan.no_sale[&Reason::PriceZero].rows, 203);

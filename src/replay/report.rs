@@ -12,11 +12,14 @@ use super::{
     catch_up::CaughtUp,
     plan::{Order, Plan, Reason},
     play::{Outcome, Played},
+    play_returns::Returned,
+    report_returns::{CreditNotes, Refunds},
+    returns::Return,
     rows::{Sales, Unparsed},
 };
 
 /// So many refusals of a kind, and failures, are shown in full.
-const EXAMPLES: usize = 5;
+pub const EXAMPLES: usize = 5;
 
 /// See the module's documentation.
 #[derive(Debug, Serialize)]
@@ -33,6 +36,7 @@ pub struct Report {
     pub failed: Vec<Failure>,
     /// By SKU: why the catalogue has it not.
     pub items_refused: BTreeMap<String, String>,
+    pub credit_notes: CreditNotes,
     pub days: Vec<Day>,
     pub total: Day,
     pub latency: Latency,
@@ -50,6 +54,11 @@ pub struct Report {
 pub struct RowCount {
     pub read: u64,
     pub sold: u64,
+    /// Of credit notes, as those of the next two.
+    pub returned: u64,
+    /// No order has what they give back.
+    pub unmatched: u64,
+    /// Some of these are of credit notes, too, as of the others below.
     pub no_sale: u64,
     pub unparsed: u64,
     pub refused: u64,
@@ -59,7 +68,14 @@ pub struct RowCount {
 
 impl RowCount {
     fn accounted(&self) -> u64 {
-        self.sold + self.no_sale + self.unparsed + self.refused + self.beyond_limit + self.failed
+        self.sold
+            + self.returned
+            + self.unmatched
+            + self.no_sale
+            + self.unparsed
+            + self.refused
+            + self.beyond_limit
+            + self.failed
     }
 }
 
@@ -96,7 +112,7 @@ pub struct Failure {
     pub detail: String,
 }
 
-/// What was sold on a day; an invoice's day is that of its first row.
+/// What was sold and given back on a day; an invoice's day is that of its first row.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
 pub struct Day {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,9 +125,21 @@ pub struct Day {
     /// By the file's rows that these orders stand for.
     pub file: i64,
     pub difference: i64,
+    pub returns: Refunds,
+    /// Revenue less refunds, by the answers and by the file.
+    pub net: i64,
+    pub net_file: i64,
+    pub net_difference: i64,
 }
 
 impl Day {
+    fn of(day: NaiveDate) -> Self {
+        Self {
+            day: Some(day),
+            ..Self::default()
+        }
+    }
+
     fn add(&mut self, order: &Order, revenue: i64) {
         self.orders += 1;
         self.rows += order.rows;
@@ -119,6 +147,23 @@ impl Day {
         self.revenue += revenue;
         self.file += order.amount;
         self.difference = self.revenue - self.file;
+        self.settle();
+    }
+
+    fn add_return(&mut self, back: &Return, refund: i64) {
+        self.returns.add(back, refund);
+        self.settle();
+    }
+
+    pub fn name(&self) -> String {
+        self.day
+            .map_or_else(|| "Total".to_owned(), |day| day.to_string())
+    }
+
+    fn settle(&mut self) {
+        self.net = self.revenue - self.returns.refunds;
+        self.net_file = self.file - self.returns.file;
+        self.net_difference = self.net - self.net_file;
     }
 }
 
@@ -156,6 +201,10 @@ pub struct Findings<'a> {
     pub items_refused: BTreeMap<String, String>,
     pub played: &'a Played,
     pub caught_up: &'a CaughtUp,
+    /// Of the plan's returns.
+    pub returned: &'a [Returned],
+    /// The orders of which something was returned, after that.
+    pub refunds_seen: &'a CaughtUp,
     pub retries: u64,
 }
 
@@ -166,11 +215,20 @@ impl Report {
             plan,
             played,
             caught_up,
+            returned,
             ..
         } = findings;
-        let no_sale: Vec<NoSale> = plan
-            .no_sale
-            .iter()
+        let credit_notes = CreditNotes::new(
+            &plan.credits,
+            returned,
+            &played.outcomes,
+            findings.refunds_seen,
+        );
+        let of_no_goods = &plan.credits.no_goods.rows;
+        let no_sale: Vec<NoSale> = [(&Reason::CreditOfNoGoods, of_no_goods)]
+            .into_iter()
+            .filter(|(_, rows)| rows.rows > 0)
+            .chain(&plan.no_sale)
             .map(|(reason, rows)| NoSale {
                 reason: *reason,
                 rows: rows.rows,
@@ -184,9 +242,13 @@ impl Report {
             currency: super::CURRENCY,
             rows: RowCount {
                 read: sales.read(),
+                returned: credit_notes.returned.rows.rows,
+                unmatched: credit_notes.unmatched_rows(),
                 no_sale: no_sale.iter().map(|no_sale| no_sale.rows).sum(),
                 unparsed: sales.unparsed.len() as u64,
-                beyond_limit: plan.beyond_limit.rows,
+                refused: credit_notes.refused.rows.rows,
+                beyond_limit: plan.beyond_limit.rows + credit_notes.beyond_limit.rows.rows,
+                failed: credit_notes.failed.rows.rows,
                 ..RowCount::default()
             },
             no_sale,
@@ -198,6 +260,7 @@ impl Report {
             refused: Vec::new(),
             failed: Vec::new(),
             items_refused: findings.items_refused,
+            credit_notes,
             days: Vec::new(),
             total: Day::default(),
             latency: latency(played),
@@ -212,14 +275,14 @@ impl Report {
                     .filter(|order| order.is_confirmed())
                     .count() as u64,
                 visible_after: caught_up.visible.map(seconds),
-                confirmed_after: caught_up.confirmed.map(seconds),
+                confirmed_after: caught_up.settled.map(seconds),
                 revenue: caught_up.orders.values().map(|order| order.total).sum(),
                 difference: 0,
                 differing: 0,
             },
             problems: Vec::new(),
         };
-        report.count(plan, played);
+        report.count(plan, played, returned);
         report.read_models.differing = differing(played, caught_up);
         report.read_models.difference = report.read_models.revenue - report.total.revenue;
         if played.took > Duration::ZERO {
@@ -230,7 +293,7 @@ impl Report {
         report
     }
 
-    fn count(&mut self, plan: &Plan, played: &Played) {
+    fn count(&mut self, plan: &Plan, played: &Played, returned: &[Returned]) {
         let mut days = BTreeMap::<NaiveDate, Day>::new();
         let mut refused = HashMap::<(u16, &str), Refused>::new();
         for (order, outcome) in plan.orders.iter().zip(&played.outcomes) {
@@ -242,10 +305,7 @@ impl Report {
                     }
                     let day = order.at.date();
                     days.entry(day)
-                        .or_insert_with(|| Day {
-                            day: Some(day),
-                            ..Day::default()
-                        })
+                        .or_insert_with(|| Day::of(day))
                         .add(order, placed.total);
                     self.total.add(order, placed.total);
                     self.rows.sold += order.rows;
@@ -277,6 +337,15 @@ impl Report {
                 }
             }
         }
+        for (back, outcome) in plan.credits.returns.iter().zip(returned) {
+            if let Returned::Made { refund, .. } = outcome {
+                let day = back.at.date();
+                days.entry(day)
+                    .or_insert_with(|| Day::of(day))
+                    .add_return(back, *refund);
+                self.total.add_return(back, *refund);
+            }
+        }
         self.days = days.into_values().collect();
         self.refused = refused.into_values().collect();
         self.refused
@@ -291,6 +360,7 @@ impl Report {
             }
         };
         let (rows, orders, read) = (&self.rows, &self.orders, &self.read_models);
+        let (returns, refunds) = (&self.credit_notes.returns, &self.credit_notes.read_models);
         let placed = orders.placed_new + orders.placed_before;
         check(
             rows.accounted() == rows.read,
@@ -309,6 +379,14 @@ impl Report {
             "the shop charged other sums than the file says".to_owned(),
         );
         check(
+            returns.failed == 0,
+            format!("{} returns failed for good", returns.failed),
+        );
+        check(
+            self.days.iter().all(|day| day.returns.difference == 0),
+            "the shop refunded other sums than the credit notes say".to_owned(),
+        );
+        check(
             read.visible_after.is_some(),
             format!("the list of orders shows {} of {placed}", read.orders),
         );
@@ -321,6 +399,17 @@ impl Report {
             format!(
                 "{} orders read back differ from the answers to them",
                 read.differing
+            ),
+        );
+        check(
+            refunds.shown_after.is_some(),
+            "the list of orders does not show all that was refunded".to_owned(),
+        );
+        check(
+            refunds.differing == 0,
+            format!(
+                "{} orders read back show other refunds than were answered",
+                refunds.differing
             ),
         );
         problems
@@ -358,7 +447,7 @@ fn latency(played: &Played) -> Latency {
     }
 }
 
-fn seconds(duration: Duration) -> f64 {
+pub fn seconds(duration: Duration) -> f64 {
     round(duration.as_secs_f64())
 }
 

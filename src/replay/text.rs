@@ -11,7 +11,9 @@ impl fmt::Display for Report {
         writeln!(f, "{} played against {}", self.file, self.gateway)?;
         self.rows(f)?;
         self.orders(f)?;
+        self.credit_notes(f)?;
         self.days(f)?;
+        self.refunds(f)?;
         self.speed(f)?;
         writeln!(f)?;
         if self.problems.is_empty() {
@@ -31,6 +33,8 @@ impl Report {
         writeln!(f)?;
         count(f, "Rows read", rows.read)?;
         count(f, "  sold", rows.sold)?;
+        count(f, "  returned", rows.returned)?;
+        count(f, "  credit notes without an order", rows.unmatched)?;
         count(f, "  no sale of goods", rows.no_sale)?;
         for no_sale in &self.no_sale {
             count(f, &format!("    {}", no_sale.reason), no_sale.rows)?;
@@ -102,12 +106,10 @@ impl Report {
                 units,
                 ..
             } = day;
-            let name = day
-                .day
-                .map_or_else(|| "Total".to_owned(), |day| day.to_string());
             writeln!(
                 f,
-                "{name:<10} {:>8} {:>9} {:>11} {:>15} {:>15} {:>12}",
+                "{:<10} {:>8} {:>9} {:>11} {:>15} {:>15} {:>12}",
+                day.name(),
                 HumanCount(*orders).to_string(),
                 HumanCount(*rows).to_string(),
                 HumanCount(units.unsigned_abs()).to_string(),
@@ -152,16 +154,17 @@ impl Report {
             self.currency,
             money(read.revenue),
             money(read.difference)
-        )
+        )?;
+        self.refunds_read(f)
     }
 }
 
-fn count(f: &mut Formatter<'_>, what: &str, number: u64) -> Result {
+pub fn count(f: &mut Formatter<'_>, what: &str, number: u64) -> Result {
     writeln!(f, "{what:<60} {:>10}", HumanCount(number).to_string())
 }
 
 /// Pence as pounds.
-fn money(pence: i64) -> String {
+pub fn money(pence: i64) -> String {
     let sign = if pence < 0 { "-" } else { "" };
     let pence = pence.unsigned_abs();
     format!("{sign}{}.{:02}", HumanCount(pence / 100), pence % 100)
