@@ -16,8 +16,10 @@ fn plan_of(text: &str, limit: Option<usize>) -> Plan {
     plan::plan(&sales.rows, limit)
 }
 
-/// Who gives back what of which invoice.
-fn returns(plan: &Plan) -> Vec<(&str, &str, Vec<(&str, i64)>)> {
+type Lines<'a> = Vec<(&'a str, i64)>;
+
+/// By which note what is given back of which invoice.
+fn returns(plan: &Plan) -> Vec<(&str, &str, Lines<'_>)> {
     plan.credits
         .returns
         .iter()

@@ -33,8 +33,12 @@ impl Report {
         writeln!(f)?;
         count(f, "Rows read", rows.read)?;
         count(f, "  sold", rows.sold)?;
-        count(f, "  returned", rows.returned)?;
-        count(f, "  credit notes without an order", rows.unmatched)?;
+        count(f, "  returned (rows of credit notes)", rows.returned)?;
+        count(
+            f,
+            "  without an order to return (rows of credit notes)",
+            rows.unmatched,
+        )?;
         count(f, "  no sale of goods", rows.no_sale)?;
         for no_sale in &self.no_sale {
             count(f, &format!("    {}", no_sale.reason), no_sale.rows)?;

@@ -36,6 +36,8 @@ async fn kill_in_the_middle(program: &Program, shop: &Shop, pause: impl AsyncFnO
     let process = program.serve(shop).await;
     let report = replay.report().await;
     assert_eq!(report.rows("read"), sales.rows);
+    assert_eq!(report.rows("returned"), sales.returned);
+    assert_eq!(report.rows("unmatched"), sales.unmatched);
     assert_eq!(report.rows("no_sale"), sales.no_sale);
     assert_eq!(report.rows("unparsed"), sales.unparsed);
     assert_eq!(report.orders("planned"), sales.invoices);
@@ -50,19 +52,22 @@ async fn kill_in_the_middle(program: &Program, shop: &Shop, pause: impl AsyncFnO
     assert_eq!(orders(shop).await, sales.invoices);
     shop.check_invariants().await;
 
-    // Everything is sold: what is left of the deliveries is nothing.
+    // Everything is sold: what is left of the deliveries is what came back.
+    assert_eq!(report.0["total"]["returns"]["refunds"], sales.refunds);
     let left = "select coalesce(sum(on_hand - reserved), 0)::bigint from stock";
-    assert_eq!(count(shop.inventory(), left).await, 0);
+    assert_eq!(count(shop.inventory(), left).await, sales.returned);
     let again = program.replay(shop, &sales.path, 16, &[]).report().await;
     assert_eq!(again.orders("placed_new"), 0);
     assert_eq!(again.orders("placed_before"), sales.invoices);
     assert_eq!(again.rows("sold"), report.rows("sold"));
+    assert_eq!(again.returns("made_new"), 0);
+    assert_eq!(again.returns("made_before"), sales.returned);
     assert_eq!(again.0["total"], report.0["total"]);
     assert_eq!(orders(shop).await, sales.invoices);
     assert_eq!(
         count(shop.inventory(), left).await,
-        0,
-        "no delivery was booked twice"
+        sales.returned,
+        "neither a delivery nor a return was booked twice"
     );
     shop.check_invariants().await;
     process

@@ -212,6 +212,8 @@ impl Replay {
         assert_eq!(report.0["problems"], serde_json::json!([]));
         let parts = [
             "sold",
+            "returned",
+            "unmatched",
             "no_sale",
             "unparsed",
             "refused",
@@ -221,6 +223,10 @@ impl Replay {
         let accounted: i64 = parts.iter().map(|part| report.rows(part)).sum();
         assert_eq!(accounted, report.rows("read"), "{:#}", report.0["rows"]);
         assert_eq!(report.0["read_models"]["difference"], 0);
+        assert_eq!(report.0["credit_notes"]["read_models"]["difference"], 0);
+        for day in report.0["days"].as_array().expect("days") {
+            assert_eq!(day["net"], day["net_file"], "{day:#}");
+        }
         report
     }
 }
@@ -235,5 +241,11 @@ impl Report {
 
     pub fn orders(&self, part: &str) -> i64 {
         self.0["orders"][part].as_i64().expect(part)
+    }
+
+    pub fn returns(&self, part: &str) -> i64 {
+        self.0["credit_notes"]["returns"][part]
+            .as_i64()
+            .expect(part)
     }
 }

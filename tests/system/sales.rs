@@ -9,7 +9,12 @@ pub struct Sales {
     pub path: String,
     pub invoices: i64,
     pub rows: i64,
-    /// Rows that no order stands for: cancellations, postage, goods without a price.
+    /// Rows of credit notes that give one piece each back, and what they are worth in pence.
+    pub returned: i64,
+    pub refunds: i64,
+    /// Rows of credit notes that fit no order.
+    pub unmatched: i64,
+    /// Rows that no order stands for: discounts, postage, goods without a price.
     pub no_sale: i64,
     pub unparsed: i64,
 }
@@ -20,6 +25,9 @@ pub fn write(program: &Program, invoices: u32) -> Sales {
         path: program.file("sales.csv").display().to_string(),
         invoices: invoices.into(),
         rows: 0,
+        returned: 0,
+        refunds: 0,
+        unmatched: 0,
         no_sale: 0,
         unparsed: 0,
     };
@@ -56,9 +64,20 @@ pub fn write(program: &Program, invoices: u32) -> Sales {
         }
         match number % 20 {
             3 => {
-                row(format!(
-                    "C{invoice},71001A,LANTERN,-1,{at},1.00,17850,United Kingdom"
-                ));
+                // Of the first line of the invoice, of goods at another price, and of no goods at all.
+                let code = 71_000 + number * 7 % 23;
+                let pence = 100 + code % 13 * 35;
+                let price = format!("{}.{:02}", pence / 100, pence % 100);
+                for given_back in [
+                    format!("{code}A,LANTERN,-1,{at},{price}"),
+                    format!("71001A,LANTERN,-1,{at},1.00"),
+                    format!("D,Discount,-1,{at},20.00"),
+                ] {
+                    row(format!("C{invoice},{given_back},{customer},United Kingdom"));
+                }
+                sales.returned += 1;
+                sales.refunds += i64::from(pence);
+                sales.unmatched += 1;
                 sales.no_sale += 1;
             }
             7 => {
