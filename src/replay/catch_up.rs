@@ -32,7 +32,7 @@ pub struct Seen {
     pub total: i64,
     /// In minor units.
     pub refunded: i64,
-    pub status: String,
+    status: String,
 }
 
 impl Seen {

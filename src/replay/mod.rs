@@ -130,7 +130,6 @@ pub async fn run(options: Options) -> anyhow::Result<bool> {
         &admin,
         &credits.returns,
         &played.outcomes,
-        &caught_up.orders,
         concurrency,
         &phase.bar,
     );

@@ -1,6 +1,6 @@
 //! The returns: an order of which something is given back is shipped and delivered first.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use futures::{StreamExt as _, stream};
@@ -10,7 +10,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    catch_up::Seen,
     play::{Outcome, Placed},
     returns::Return,
 };
@@ -31,13 +30,12 @@ pub enum Returned {
 }
 
 /// Gives the goods back, the returns of an order in their turn, `concurrency` orders at a time. `orders` is what became
-/// of the plan's, `seen` what the list showed of them. The answer is in the order of the returns.
+/// of the plan's. The answer is in the order of the returns.
 pub async fn play(
     api: &Api,
     admin: &Account,
     returns: &[Return],
     orders: &[Outcome],
-    seen: &HashMap<String, Seen>,
     concurrency: usize,
     progress: &ProgressBar,
 ) -> Vec<Returned> {
@@ -50,10 +48,7 @@ pub async fn play(
         .map(|(order, indices)| async move {
             let returns = indices.iter().map(|at| &returns[*at]);
             let outcomes = match &orders[order] {
-                Outcome::Placed(placed) => {
-                    let status = seen.get(&placed.id).map(|seen| seen.status.as_str());
-                    give_back(api, admin, placed, status, returns).await
-                }
+                Outcome::Placed(placed) => give_back(api, admin, placed, returns).await,
                 Outcome::Refused { .. } => vec![Returned::NotSold; indices.len()],
                 Outcome::Failed(_) => {
                     vec![Returned::Failed("its order failed".to_owned()); indices.len()]
@@ -77,10 +72,9 @@ async fn give_back(
     api: &Api,
     admin: &Account,
     order: &Placed,
-    status: Option<&str>,
     returns: impl Iterator<Item = &Return>,
 ) -> Vec<Returned> {
-    let mut trouble = hand_over(api, admin, order, status).await.err();
+    let mut trouble = hand_over(api, admin, order).await.err();
     let mut refunded = 0;
     let mut outcomes = Vec::new();
     for back in returns {
@@ -104,26 +98,16 @@ async fn give_back(
     outcomes
 }
 
-/// Only what has left can come back. What is delivered cannot be shipped any more: the list tells what others have done
-/// with the order, and by its key a request is known again that this run or an earlier one has sent.
-async fn hand_over(
-    api: &Api,
-    admin: &Account,
-    order: &Placed,
-    status: Option<&str>,
-) -> anyhow::Result<()> {
-    let steps: &[&str] = match status {
-        Some("delivered") => &[],
-        Some("shipped") => &["deliver"],
-        _ => &["ship", "deliver"],
-    };
-    for step in steps {
-        let path = format!("/v1/orders/{}/{step}", order.id);
-        let key = format!("{step}-{}", order.id);
-        let answer = api.post(path, json!({})).by(admin).key(key).send().await?;
-        answer.expect(StatusCode::OK, step)?;
+/// Only what has left can come back. An order that is delivered already, by an earlier run or by somebody else, cannot be
+/// shipped again, but delivered: so the second answer decides.
+async fn hand_over(api: &Api, admin: &Account, order: &Placed) -> anyhow::Result<()> {
+    let step = |step| api.post(format!("/v1/orders/{}/{step}", order.id), json!({}));
+    let answer = step("ship").by(admin).send().await?;
+    if answer.status != StatusCode::CONFLICT {
+        answer.expect(StatusCode::OK, "ship")?;
     }
-    Ok(())
+    let answer = step("deliver").by(admin).send().await?;
+    answer.expect(StatusCode::OK, "deliver")
 }
 
 /// Returns what was refunded of the order until then, and whether the answer was given before.
