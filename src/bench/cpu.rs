@@ -1,44 +1,126 @@
 //! The processor time of processes on this machine, from `/proc`; elsewhere there is none.
 
-use std::{fs, time::Duration};
+use std::{collections::BTreeMap, fs, time::Duration};
+
+use serde::Serialize;
 
 /// What `/proc` counts in, whatever the kernel's own tick: `USER_HZ`.
 const TICKS_PER_SECOND: u64 = 100;
 
-/// Processor time until now.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Cpu {
-    pub inventory_svc: Option<Duration>,
+/// Who spends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    Gateway,
+    OrderSvc,
+    InventorySvc,
+    IdentitySvc,
+    Worker,
     /// All processes of PostgreSQL on this machine, those that have ended too.
-    pub postgres: Option<Duration>,
-    pub rabbitmq: Option<Duration>,
+    Postgres,
+    Rabbitmq,
+    /// This process' children, once they have ended.
+    Pgbench,
     /// This process.
-    pub load_generator: Option<Duration>,
+    LoadGenerator,
 }
 
-impl Cpu {
-    /// `server` is the process of inventory-svc. Of PostgreSQL and RabbitMQ only what runs on this machine is seen.
-    pub fn now(server: Option<u32>, postgres: bool, rabbitmq: bool) -> Self {
-        let one = |pid: u32| Some(read(pid)?.own());
-        Self {
-            inventory_svc: server.and_then(one),
-            postgres: postgres.then(|| all_named("postgres")).flatten(),
-            rabbitmq: rabbitmq.then(|| all_named("beam.smp")).flatten(),
-            load_generator: one(std::process::id()),
+impl Part {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::OrderSvc => "order-svc",
+            Self::InventorySvc => "inventory-svc",
+            Self::IdentitySvc => "identity-svc",
+            Self::Worker => "worker",
+            Self::Postgres => "PostgreSQL",
+            Self::Rabbitmq => "RabbitMQ",
+            Self::Pgbench => "pgbench",
+            Self::LoadGenerator => "load generator",
         }
+    }
+}
+
+/// Which of the servers run on this machine: only those are seen.
+#[derive(Debug, Clone, Copy)]
+pub struct Local {
+    pub postgres: bool,
+    pub rabbitmq: bool,
+}
+
+/// Processor time until now; none where it cannot be seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cpu(BTreeMap<Part, Option<Duration>>);
+
+impl Cpu {
+    /// Of these services' processes, of the servers and of this process.
+    pub fn now(services: &[(Part, u32)], local: Local) -> Self {
+        let one = |pid: u32| Some(read(pid)?.own());
+        let services = services.iter().map(|&(part, pid)| (part, one(pid)));
+        let others = [
+            (Part::Postgres, postgres(local)),
+            (
+                Part::Rabbitmq,
+                local.rabbitmq.then(|| all_named("beam.smp")).flatten(),
+            ),
+            (Part::LoadGenerator, one(std::process::id())),
+        ];
+        Self(services.chain(others).collect())
+    }
+
+    /// Of PostgreSQL, and of this process' children that have ended.
+    pub fn now_of_pgbench(local: Local) -> Self {
+        let children = |stat: Stat| stat.with_children().saturating_sub(stat.own());
+        Self(BTreeMap::from([
+            (Part::Postgres, postgres(local)),
+            (Part::Pgbench, read(std::process::id()).map(children)),
+        ]))
+    }
+
+    /// Microseconds of each part.
+    #[cfg(test)]
+    pub fn example<const N: usize>(parts: [(Part, Option<u64>); N]) -> Self {
+        let time = |(part, us): (Part, Option<u64>)| (part, us.map(Duration::from_micros));
+        Self(parts.into_iter().map(time).collect())
     }
 
     /// What was spent since.
-    pub fn since(self, before: Self) -> Self {
-        let spent =
-            |now: Option<Duration>, before: Option<Duration>| Some(now?.saturating_sub(before?));
-        Self {
-            inventory_svc: spent(self.inventory_svc, before.inventory_svc),
-            postgres: spent(self.postgres, before.postgres),
-            rabbitmq: spent(self.rabbitmq, before.rabbitmq),
-            load_generator: spent(self.load_generator, before.load_generator),
+    pub fn since(&self, before: &Self) -> Self {
+        let spent = |(part, now): (&Part, &Option<Duration>)| {
+            let before = before.0.get(part).copied().flatten();
+            let spent = now.zip(before).map(|(now, before)| now.saturating_sub(before));
+            (*part, spent)
+        };
+        Self(self.0.iter().map(spent).collect())
+    }
+}
+
+/// Processor time for each of what was done.
+pub type Shares = BTreeMap<Part, Option<f64>>;
+
+/// What was spent altogether, for each of `count`, in units of which a second has `units`.
+pub fn shares<'a>(
+    spent: impl IntoIterator<Item = &'a Cpu>,
+    count: u64,
+    units: f64,
+) -> Shares {
+    let mut sums: BTreeMap<Part, Option<Duration>> = BTreeMap::new();
+    for cpu in spent {
+        for (&part, &time) in &cpu.0 {
+            let sum = sums.entry(part).or_insert(Some(Duration::ZERO));
+            *sum = sum.zip(time).map(|(sum, time)| sum + time);
         }
     }
+    sums.into_iter()
+        .map(|(part, time)| {
+            let share = time.filter(|_| count > 0);
+            (part, share.map(|time| time.as_secs_f64() * units / count as f64))
+        })
+        .collect()
+}
+
+fn postgres(local: Local) -> Option<Duration> {
+    local.postgres.then(|| all_named("postgres")).flatten()
 }
 
 struct Stat {
@@ -104,20 +186,30 @@ mod tests {
 
     #[test]
     fn what_cannot_be_seen_is_not_taken_for_nothing() {
-        let none = Cpu::now(None, false, false);
-        assert_eq!(
-            (none.inventory_svc, none.postgres, none.rabbitmq),
-            (None, None, None)
+        let unseen = Cpu::now(
+            &[(Part::InventorySvc, u32::MAX)],
+            Local {
+                postgres: false,
+                rabbitmq: false,
+            },
         );
-        let some = Cpu {
-            postgres: Some(Duration::from_secs(3)),
-            ..none
-        };
-        assert_eq!(some.since(none).postgres, None);
-        let before = Cpu {
-            postgres: Some(Duration::from_secs(1)),
-            ..none
-        };
-        assert_eq!(some.since(before).postgres, Some(Duration::from_secs(2)));
+        for part in [Part::InventorySvc, Part::Postgres, Part::Rabbitmq] {
+            assert_eq!(unseen.0[&part], None, "{part:?}");
+        }
+        let postgres = |time| Cpu(BTreeMap::from([(Part::Postgres, time)]));
+        let (one, three) = (Duration::from_secs(1), Duration::from_secs(3));
+        assert_eq!(
+            postgres(Some(three)).since(&postgres(None)),
+            postgres(None)
+        );
+        assert_eq!(
+            postgres(Some(three)).since(&postgres(Some(one))),
+            postgres(Some(three - one))
+        );
+        let shared = |cpus: &[Cpu], count| shares(cpus, count, 1e3)[&Part::Postgres];
+        let (seen, unseen) = (postgres(Some(one)), postgres(None));
+        assert_eq!(shared(&[seen.clone(), postgres(Some(three))], 8), Some(500.0));
+        assert_eq!(shared(&[seen.clone(), unseen], 8), None);
+        assert_eq!(shared(&[seen], 0), None);
     }
 }

@@ -3,16 +3,17 @@
 use std::{str::FromStr as _, time::Duration};
 
 use anyhow::Context as _;
-use chassis::{config::Secret, postgres};
+use chassis::{amqp, config::Secret, postgres};
 use serde::Serialize;
-use sqlx::{ConnectOptions as _, Executor as _, PgConnection, PgPool, postgres::PgConnectOptions};
+use sqlx::{
+    ConnectOptions as _, Executor as _, PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgSslMode},
+};
 
 use crate::say_error;
 
 /// Two benchmarks at once would measure each other, and drop each other's databases.
 const LOCK: i64 = 0x6561_7379_6265_6e63;
-/// So that nothing is ever refused.
-const STOCK: i64 = 1_000_000_000_000;
 
 /// The PostgreSQL server that the benchmark may use, alone of its kind.
 pub struct Server {
@@ -29,18 +30,18 @@ pub struct Settings {
 }
 
 impl Server {
-    /// The server of this database; waits while another benchmark has it.
-    pub async fn of(url: &Secret) -> anyhow::Result<Self> {
+    /// The server of this database, which is the value of `variable`; waits while another benchmark has it.
+    pub async fn of(url: &Secret, variable: &'static str) -> anyhow::Result<Self> {
         // Its error may quote the address, and with it the password.
         let options = PgConnectOptions::from_str(url.expose())
             .ok()
-            .context("INVENTORY_DATABASE_URL is no address of a database")?;
+            .with_context(|| format!("{variable} is no address of a database"))?;
         let mut connection = options
             .clone()
             .database("postgres")
             .connect()
             .await
-            .context("cannot use the server of INVENTORY_DATABASE_URL")?;
+            .with_context(|| format!("cannot use the server of {variable}"))?;
         let free: bool = sqlx::query_scalar("select pg_try_advisory_lock($1)")
             .bind(LOCK)
             .fetch_one(&mut connection)
@@ -62,7 +63,7 @@ impl Server {
 
     /// Whether its processes are on this machine.
     pub fn is_local(&self) -> bool {
-        self.options.get_socket().is_some() || is_local(self.options.get_host())
+        self.options.get_socket().is_some() || is_this_machine(self.options.get_host())
     }
 
     pub async fn settings(&mut self) -> anyhow::Result<Settings> {
@@ -78,13 +79,8 @@ impl Server {
         })
     }
 
-    /// A database with the tables of inventory-svc and so many products. One that was left behind is dropped first.
-    pub async fn scratch(
-        &mut self,
-        name: &str,
-        config: &inventory_svc::Config,
-        skus: usize,
-    ) -> anyhow::Result<Scratch> {
+    /// An empty database. One that was left behind is dropped first.
+    pub async fn scratch(&mut self, name: &str) -> anyhow::Result<Scratch> {
         self.drop(name).await?;
         let create = format!("create database {name}");
         self.connection
@@ -93,13 +89,7 @@ impl Server {
             .with_context(|| format!("cannot create the database {name}"))?;
         let options = self.options.clone().database(name);
         let url = Secret::from(options.to_url_lossy().to_string());
-        let config = inventory_svc::Config {
-            database_url: url.clone(),
-            ..config.clone()
-        };
-        inventory_svc::migrate(&config).await?;
         let pool = postgres::connect(&url, 2).await?;
-        fill(&pool, skus).await?;
         Ok(Scratch {
             name: name.to_owned(),
             url,
@@ -127,81 +117,24 @@ impl Server {
     }
 }
 
-/// Whether a host is this machine.
-pub fn is_local(host: &str) -> bool {
+/// Whether RabbitMQ is on this machine.
+pub fn is_local(amqp: &amqp::Config) -> bool {
+    reqwest::Url::parse(amqp.amqp_url.expose())
+        .is_ok_and(|url| url.host_str().is_some_and(is_this_machine))
+}
+
+fn is_this_machine(host: &str) -> bool {
     ["localhost", "127.0.0.1", "::1", "[::1]"].contains(&host) || host.starts_with('/')
-}
-
-/// The SKU of a number from 0.
-pub fn sku(number: usize) -> String {
-    format!("BENCH-{}", number + 1)
-}
-
-/// Straight into the tables: what is measured comes after.
-async fn fill(pool: &PgPool, skus: usize) -> anyhow::Result<()> {
-    let skus: Vec<String> = (0..skus).map(sku).collect();
-    for statement in [
-        "insert into products (sku, name, price, currency) select sku, sku, 100, 'GBP' from unnest($1::text[]) as t (sku)",
-        "insert into stock (sku, on_hand) select sku, $2 from unnest($1::text[]) as t (sku)",
-        "insert into stock_movements (sku, kind, on_hand_delta, reserved_delta)
-         select sku, 'receipt', $2, 0 from unnest($1::text[]) as t (sku)",
-        "insert into read_model.products (sku, name, price, currency, version, in_stock, created_at, updated_at)
-         select sku, name, price, currency, version, $2 > 0, created_at, updated_at
-           from products where sku = any($1::text[])",
-    ] {
-        // The first statement has no use for the second value, and PostgreSQL minds.
-        let query = sqlx::query(statement).bind(&skus);
-        let query = if statement.contains("$2") {
-            query.bind(STOCK)
-        } else {
-            query
-        };
-        query.execute(pool).await?;
-    }
-    pool.execute("analyze").await?;
-    Ok(())
 }
 
 /// One database of a benchmark.
 pub struct Scratch {
     pub name: String,
     pub url: Secret,
-    pool: PgPool,
-}
-
-/// What a database holds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, sqlx::FromRow)]
-pub struct Count {
-    pub held: i64,
-    /// Holds in any other state: nobody settles one here.
-    pub other: i64,
-    /// Pieces on the lines of all holds.
-    pub pieces: i64,
-    /// Pieces reserved, by the stock.
-    pub reserved: i64,
-    /// Pieces reserved, by the movements.
-    pub moved: i64,
-    /// SKUs whose stock does not agree with the lines.
-    pub wrong_skus: i64,
+    pub pool: PgPool,
 }
 
 impl Scratch {
-    pub async fn count(&self) -> anyhow::Result<Count> {
-        let count = sqlx::query_as(
-            "with lines as (select sku, sum(quantity - released)::bigint as pieces from hold_lines group by sku)
-             select (select count(*) from holds where state = 'HELD') as held,
-                    (select count(*) from holds where state <> 'HELD') as other,
-                    (select coalesce(sum(pieces), 0)::bigint from lines) as pieces,
-                    (select coalesce(sum(reserved), 0)::bigint from stock) as reserved,
-                    (select coalesce(sum(reserved_delta), 0)::bigint from stock_movements) as moved,
-                    (select count(*) from stock left join lines using (sku)
-                      where reserved <> coalesce(pieces, 0)) as wrong_skus",
-        )
-        .fetch_one(&self.pool)
-        .await?;
-        Ok(count)
-    }
-
     /// Events that wait to be published.
     pub async fn unpublished(&self) -> anyhow::Result<i64> {
         let count = sqlx::query_scalar("select count(*) from outbox where published_at is null")

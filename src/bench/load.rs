@@ -1,4 +1,4 @@
-//! Closed-loop load: so many callers, each of whom sends its next reservation as soon as the last one is answered.
+//! Closed-loop load: so many clients, each of whom sends its next request as soon as the last one is answered.
 
 use std::{
     collections::BTreeMap,
@@ -9,51 +9,52 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chassis::{Code, Error, grpc};
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use hdrhistogram::Histogram;
-use proto::inventory::v1::{
-    Line, ReserveRequest, inventory_service_client::InventoryServiceClient,
-};
-use rand::{SeedableRng as _, rngs::SmallRng};
 use tokio::task::JoinSet;
-use tonic::transport::Channel;
-use uuid::Uuid;
-
-use super::{database::sku, server::HOLD_SECONDS, zipf::Zipf};
 
 /// Longer than any queue that a benchmark fills.
-const DEADLINE: Duration = Duration::from_secs(30);
-/// A caller that was refused does not try again at once: it would only heat the machine.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+/// A client that was refused does not try again at once: it would only heat the machine.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What is asked for.
-pub struct Load {
-    pub callers: usize,
-    pub lines: usize,
-    pub skus: Zipf,
-    /// Reservations granted so far, for whoever watches.
-    pub progress: AtomicU64,
+/// Some clients, and what they ask for.
+pub trait Clients: Send + 'static {
+    /// How many they are.
+    fn count(&self) -> usize;
+
+    /// The next request of the client with this number, from 0.
+    fn call(&mut self, client: usize) -> impl Future<Output = Result<(), Refusal>> + Send + 'static;
 }
 
-/// What came of it.
+/// Why a request was not granted.
+#[derive(Debug)]
+pub struct Refusal {
+    pub kind: String,
+    /// It may have been granted all the same.
+    pub doubtful: bool,
+}
+
+/// What came of a load.
 #[derive(Debug)]
 pub struct Tally {
-    /// Reservations that were granted.
+    /// Requests that were granted.
     pub accepted: u64,
     /// Those of them that were answered before the time was up.
     pub in_time: u64,
     /// Microseconds from request to answer, of those granted.
     pub latency: Histogram<u64>,
     pub errors: BTreeMap<String, u64>,
-    /// Errors after which the reservation may be there all the same.
+    /// Errors after which what was asked for may be there all the same.
     pub doubtful: u64,
     /// Until the last answer.
     pub took: Duration,
 }
 
 impl Tally {
-    fn new() -> anyhow::Result<Self> {
+    /// # Errors
+    /// Never.
+    pub fn new() -> anyhow::Result<Self> {
         Ok(Self {
             accepted: 0,
             in_time: 0,
@@ -76,23 +77,21 @@ impl Tally {
     }
 }
 
-/// Keeps the callers busy for so long, then waits for the last answers.
+/// Keeps the clients busy for so long, then waits for the last answers. `progress` counts what is granted.
 ///
 /// # Errors
-/// Never for a reservation's sake; only if a latency of hours cannot be recorded.
-pub async fn run(
-    load: &Arc<Load>,
-    channels: &[Channel],
+/// Never for a request's sake; only if a latency of hours cannot be recorded.
+pub async fn run<C: Clients>(
+    groups: Vec<C>,
+    progress: &Arc<AtomicU64>,
     duration: Duration,
 ) -> anyhow::Result<Tally> {
     let begun = Instant::now();
     let end = begun + duration;
-    // One task a connection, not one a caller: the generator takes its processor time from what it measures.
+    // One task a group, not one a client: the generator takes its processor time from what it measures.
     let mut tasks = JoinSet::new();
-    for (index, channel) in channels.iter().enumerate() {
-        let callers =
-            load.callers / channels.len() + usize::from(index < load.callers % channels.len());
-        tasks.spawn(keep_busy(load.clone(), channel.clone(), callers, end));
+    for clients in groups {
+        tasks.spawn(keep_busy(clients, progress.clone(), end));
     }
     let mut tally = Tally::new()?;
     while let Some(done) = tasks.join_next().await {
@@ -102,76 +101,115 @@ pub async fn run(
     Ok(tally)
 }
 
-async fn keep_busy(
-    load: Arc<Load>,
-    channel: Channel,
-    callers: usize,
+async fn keep_busy<C: Clients>(
+    mut clients: C,
+    progress: Arc<AtomicU64>,
     end: Instant,
 ) -> anyhow::Result<Tally> {
-    let client = InventoryServiceClient::new(channel);
-    let mut rng: SmallRng = SmallRng::from_rng(&mut rand::rng());
     let mut tally = Tally::new()?;
-    let mut calls: FuturesUnordered<_> = (0..callers)
-        .map(|_| call(client.clone(), request(&load, &mut rng)))
+    let mut calls: FuturesUnordered<_> = (0..clients.count())
+        .map(|client| timed(client, clients.call(client)))
         .collect();
-    while let Some((outcome, took)) = calls.next().await {
+    while let Some((client, outcome, took)) = calls.next().await {
         match outcome {
             Ok(()) => {
                 tally.accepted += 1;
                 tally.in_time += u64::from(Instant::now() <= end);
                 tally.latency.record(micros(took))?;
-                load.progress.fetch_add(1, Ordering::Relaxed);
+                progress.fetch_add(1, Ordering::Relaxed);
             }
-            Err(error) => {
-                *tally.errors.entry(error.kind().to_owned()).or_default() += 1;
-                tally.doubtful += u64::from(error.is_transient() || error.code() == Code::Internal);
+            Err(refusal) => {
+                *tally.errors.entry(refusal.kind).or_default() += 1;
+                tally.doubtful += u64::from(refusal.doubtful);
             }
         }
         if Instant::now() < end {
-            calls.push(call(client.clone(), request(&load, &mut rng)));
+            calls.push(timed(client, clients.call(client)));
         }
     }
     Ok(tally)
 }
 
-/// One call, and how long it took.
-async fn call(
-    mut client: InventoryServiceClient<Channel>,
-    request: ReserveRequest,
-) -> (Result<(), Error>, Duration) {
+/// One request, and how long it took.
+async fn timed(
+    client: usize,
+    call: impl Future<Output = Result<(), Refusal>>,
+) -> (usize, Result<(), Refusal>, Duration) {
     let begun = Instant::now();
-    let answer = client.reserve(grpc::request(request, DEADLINE)).await;
+    let outcome = call.await;
     let took = begun.elapsed();
-    match answer {
-        Ok(_) => (Ok(()), took),
-        Err(status) => {
-            tokio::time::sleep(PAUSE).await;
-            (Err(status.into()), took)
-        }
+    if outcome.is_err() {
+        tokio::time::sleep(PAUSE).await;
     }
+    (client, outcome, took)
 }
 
-/// A new order's first hold, of one piece of each of its SKUs.
-fn request(load: &Load, rng: &mut SmallRng) -> ReserveRequest {
-    ReserveRequest {
-        order_id: Uuid::now_v7().to_string(),
-        hold_no: 1,
-        customer_id: Uuid::new_v4().to_string(),
-        lines: load
-            .skus
-            .sample_distinct(load.lines, rng)
-            .into_iter()
-            .map(|number| Line {
-                sku: sku(number),
-                quantity: 1,
-            })
-            .collect(),
-        incentive: None,
-        ttl_seconds: HOLD_SECONDS,
-        context: None,
-    }
+/// `clients` in `groups` of nearly one size.
+pub fn split(clients: usize, groups: usize) -> impl Iterator<Item = usize> {
+    (0..groups).map(move |index| clients / groups + usize::from(index < clients % groups))
 }
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counts the requests of each client; every third is refused.
+    struct Counting {
+        asked: Vec<u32>,
+        under_way: Arc<AtomicU64>,
+    }
+
+    impl Clients for Counting {
+        fn count(&self) -> usize {
+            self.asked.len()
+        }
+
+        fn call(
+            &mut self,
+            client: usize,
+        ) -> impl Future<Output = Result<(), Refusal>> + Send + 'static {
+            self.asked[client] += 1;
+            let (number, under_way) = (self.asked[client], self.under_way.clone());
+            async move {
+                assert!(under_way.fetch_add(1, Ordering::Relaxed) < 3);
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                under_way.fetch_sub(1, Ordering::Relaxed);
+                if number.is_multiple_of(3) {
+                    return Err(Refusal {
+                        kind: "third".to_owned(),
+                        doubtful: true,
+                    });
+                }
+                Ok(())
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn each_client_has_one_request_under_way_and_all_answers_are_counted() {
+        let clients = Counting {
+            asked: vec![0; 3],
+            under_way: Arc::default(),
+        };
+        let progress = Arc::default();
+        let tally = run(vec![clients], &progress, Duration::from_millis(200))
+            .await
+            .unwrap();
+        assert_eq!(progress.load(Ordering::Relaxed), tally.accepted);
+        assert_eq!(tally.latency.len(), tally.accepted);
+        assert!(tally.in_time <= tally.accepted);
+        assert!(tally.errors["third"] > 0);
+        assert_eq!(tally.errors["third"], tally.doubtful);
+        assert!(tally.took >= Duration::from_millis(200));
+    }
+
+    #[test]
+    fn groups_differ_by_one_client_at_most() {
+        assert_eq!(split(8, 3).collect::<Vec<_>>(), [3, 3, 2]);
+        assert_eq!(split(1, 2).collect::<Vec<_>>(), [1, 0]);
+    }
 }

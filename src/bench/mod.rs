@@ -2,14 +2,23 @@
 
 mod cpu;
 mod database;
+mod figures;
 mod fsync;
-mod lab;
 mod load;
-mod report;
+mod machine;
+mod orders;
+mod progress;
 mod reserve;
 mod server;
+mod stock;
 mod text;
 mod zipf;
+
+use std::{fmt::Display, io::Write as _, path::Path, time::Duration};
+
+use anyhow::Context as _;
+use chassis::amqp::{self, Bus};
+use serde::Serialize;
 
 #[derive(clap::Subcommand, Debug, Clone)]
 pub enum Command {
@@ -24,9 +33,23 @@ pub enum Command {
     /// Other work on the machine changes the figures: measure on a quiet one.
     #[command(verbatim_doc_comment)]
     Reserve(reserve::Options),
-    /// The server under test; ends when its standard input does
+    /// How many orders a second the whole system takes, and what one costs, beside a bare PostgreSQL
+    ///
+    /// Runs each service in a process of its own, on databases made for this (easyorder_bench_orders_*, beside that of
+    /// ORDER_DATABASE_URL, dropped in the end) and on RabbitMQ queues of its own, and keeps N clients busy: each places
+    /// its next order through the gateway as soon as the last one is answered. A round ends when all that follows from
+    /// its orders is done: events published, orders confirmed, read models complete, mails written. Then the databases
+    /// are compared with what was answered; a difference is a failure.
+    ///
+    /// In turn with the rounds, pgbench writes what an order writes, one transaction an order: the floor. That it
+    /// does write the same is counted, row by row; a difference is a failure, too.
+    ///
+    /// Other work on the machine changes the figures: measure on a quiet one.
+    #[command(verbatim_doc_comment)]
+    Orders(orders::Options),
+    /// A service under test; ends when its standard input does
     #[command(hide = true)]
-    ServeInventory,
+    Serve { service: server::Service },
 }
 
 /// Does what was asked for. True when all is well.
@@ -36,6 +59,27 @@ pub enum Command {
 pub async fn run(command: Command) -> anyhow::Result<bool> {
     match command {
         Command::Reserve(options) => reserve::run(options).await,
-        Command::ServeInventory => server::serve().await.map(|()| true),
+        Command::Orders(options) => orders::run(options).await,
+        Command::Serve { service } => server::serve(service).await.map(|()| true),
     }
+}
+
+/// Writes a report to standard output, and as JSON into the file.
+fn publish(report: &(impl Display + Serialize), file: Option<&Path>) -> anyhow::Result<()> {
+    write!(std::io::stdout().lock(), "{report}")?;
+    if let Some(path) = file {
+        let json = serde_json::to_vec_pretty(report)?;
+        std::fs::write(path, json).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+async fn delete_topology(config: &amqp::Config, namespace: &str) {
+    let config = amqp::Config {
+        amqp_namespace: namespace.to_owned(),
+        ..config.clone()
+    };
+    let deleting = async { Bus::new(&config, "bench").delete_topology().await };
+    // Left behind, the queues vanish by themselves after a while.
+    let _ = tokio::time::timeout(Duration::from_secs(10), deleting).await;
 }

@@ -1,4 +1,4 @@
-//! inventory-svc in a process of its own, so that its processor time can be told from that of its callers.
+//! A service in a process of its own, so that its processor time can be told from that of the others.
 
 use std::{
     fs::File,
@@ -10,59 +10,106 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use chassis::{config, service::stop_requested};
-use clap::ValueEnum as _;
-use inventory_svc::Reservations;
 use tempfile::NamedTempFile;
 use tokio::{
     process::{Child, Command},
     sync::oneshot,
 };
 
-use super::database::Scratch;
+use super::cpu::Part;
 
 /// It declares all queues first.
 const READY: Duration = Duration::from_secs(120);
 /// An orderly end; it has nothing left to do then.
 const END: Duration = Duration::from_secs(20);
-/// No hold of a benchmark ends, however long it runs.
-pub const HOLD_SECONDS: i32 = 7 * 86_400;
-/// Sets its exchanges and queues apart from those of a system.
-pub const NAMESPACE: &str = "easyorder-bench";
+
+/// Which of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Service {
+    Gateway,
+    OrderSvc,
+    InventorySvc,
+    IdentitySvc,
+    Worker,
+}
+
+impl Service {
+    pub fn part(self) -> Part {
+        match self {
+            Self::Gateway => Part::Gateway,
+            Self::OrderSvc => Part::OrderSvc,
+            Self::InventorySvc => Part::InventorySvc,
+            Self::IdentitySvc => Part::IdentitySvc,
+            Self::Worker => Part::Worker,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        self.part().name()
+    }
+}
 
 /// The process, until [`Server::stop`] or the end of the value.
 pub struct Server {
+    service: Service,
     child: Child,
-    pub grpc_url: String,
+    http: SocketAddr,
+    log: NamedTempFile,
     pub pid: u32,
 }
 
 impl Server {
-    /// Starts it, and waits until it is ready.
-    pub async fn start(database: &Scratch, reservations: Reservations) -> anyhow::Result<Self> {
-        let [http, grpc] = free_addrs()?;
+    /// Starts it with these variables. Its REST interface is to listen at `http`.
+    pub fn start(
+        service: Service,
+        http: SocketAddr,
+        variables: &[(&'static str, String)],
+    ) -> anyhow::Result<Self> {
         let log = NamedTempFile::with_prefix("easyorder-bench-")?;
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["bench", "serve-inventory"])
-            .env("INVENTORY_HTTP_ADDR", http.to_string())
-            .env("INVENTORY_GRPC_ADDR", grpc.to_string())
-            .env("INVENTORY_DATABASE_URL", database.url.expose())
-            .env("INVENTORY_RESERVATIONS", name(reservations))
-            .env("INVENTORY_MAX_HOLD_TTL_SECONDS", HOLD_SECONDS.to_string())
-            .env("AMQP_NAMESPACE", NAMESPACE)
+        let child = Command::new(std::env::current_exe()?)
+            .args(["bench", "serve", service.name()])
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             // Its end tells the child that this process is gone, however it went.
             .stdin(Stdio::piped())
             .stdout(log.reopen()?)
             .stderr(log.reopen()?)
             .kill_on_drop(true)
             .spawn()
-            .context("cannot start inventory-svc")?;
-        let pid = child.id().context("inventory-svc has ended")?;
-        ready(&mut child, http, &log).await?;
+            .with_context(|| format!("cannot start {}", service.name()))?;
+        let pid = child
+            .id()
+            .with_context(|| format!("{} has ended", service.name()))?;
         Ok(Self {
+            service,
             child,
-            grpc_url: format!("http://{grpc}"),
+            http,
+            log,
             pid,
         })
+    }
+
+    /// Waits until it is ready.
+    pub async fn ready(&mut self) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        let name = self.service.name();
+        let client = reqwest::Client::new();
+        loop {
+            let answer = client
+                .get(format!("http://{}/health/ready", self.http))
+                .timeout(Duration::from_secs(5))
+                .send()
+                .await;
+            if answer.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+            if let Some(status) = self.child.try_wait()? {
+                bail!("{name} has ended ({status}):\n{}", self.last_words());
+            }
+            if begun.elapsed() > READY {
+                bail!("{name} does not get ready:\n{}", self.last_words());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     pub async fn stop(mut self) {
@@ -71,60 +118,39 @@ impl Server {
             let _ = self.child.kill().await;
         }
     }
-}
 
-/// As `INVENTORY_RESERVATIONS` has it.
-pub fn name(reservations: Reservations) -> String {
-    reservations
-        .to_possible_value()
-        .map(|value| value.get_name().to_owned())
-        .unwrap_or_default()
-}
-
-async fn ready(child: &mut Child, http: SocketAddr, log: &NamedTempFile) -> anyhow::Result<()> {
-    let begun = Instant::now();
-    let client = reqwest::Client::new();
-    loop {
-        let answer = client
-            .get(format!("http://{http}/health/ready"))
-            .timeout(Duration::from_secs(5))
-            .send()
-            .await;
-        if answer.is_ok_and(|answer| answer.status().is_success()) {
-            return Ok(());
-        }
-        if let Some(status) = child.try_wait()? {
-            bail!("inventory-svc has ended ({status}):\n{}", tail(log));
-        }
-        if begun.elapsed() > READY {
-            bail!("inventory-svc does not get ready:\n{}", tail(log));
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    /// The last lines that it wrote.
+    fn last_words(&self) -> String {
+        let mut text = String::new();
+        let _ = File::open(self.log.path()).and_then(|mut file| file.read_to_string(&mut text));
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
     }
 }
 
-/// The last lines that it wrote.
-fn tail(log: &NamedTempFile) -> String {
-    let mut text = String::new();
-    let _ = File::open(log.path()).and_then(|mut file| file.read_to_string(&mut text));
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(20)..].join("\n")
+/// Addresses that nobody listens at.
+pub fn free_addrs<const N: usize>() -> anyhow::Result<[SocketAddr; N]> {
+    // All at once, so that they differ.
+    let mut addrs = [SocketAddr::from(([127, 0, 0, 1], 0)); N];
+    let mut listeners = Vec::with_capacity(N);
+    for addr in &mut addrs {
+        let listener = TcpListener::bind(*addr)?;
+        *addr = listener.local_addr()?;
+        listeners.push(listener);
+    }
+    Ok(addrs)
 }
 
-/// Two addresses that nobody listens at.
-fn free_addrs() -> anyhow::Result<[SocketAddr; 2]> {
-    // Both at once, so that they differ.
-    let listeners = [
-        TcpListener::bind("127.0.0.1:0")?,
-        TcpListener::bind("127.0.0.1:0")?,
-    ];
-    Ok([listeners[0].local_addr()?, listeners[1].local_addr()?])
-}
-
-/// What the process does: `easyorder bench serve-inventory`.
-pub async fn serve() -> anyhow::Result<()> {
+/// What the process does: `easyorder bench serve SERVICE`.
+pub async fn serve(service: Service) -> anyhow::Result<()> {
     chassis::telemetry::init();
-    let service = inventory_svc::start(config::from_env()?).await?;
+    let service = match service {
+        Service::Gateway => gateway::start(config::from_env()?).await?,
+        Service::OrderSvc => order_svc::start(config::from_env()?).await?,
+        Service::InventorySvc => inventory_svc::start(config::from_env()?).await?,
+        Service::IdentitySvc => identity_svc::start(config::from_env()?).await?,
+        Service::Worker => worker::start(config::from_env()?).await?,
+    };
     let (end, ended) = oneshot::channel();
     std::thread::spawn(move || {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());

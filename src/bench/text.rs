@@ -1,48 +1,20 @@
-//! The report as people read it.
+//! What reports have in common as people read them.
 
-use std::fmt::{self, Formatter, Result};
+use std::fmt::{self, Formatter};
 
 use indicatif::HumanCount;
 
-use super::report::{Report, Spread, Way};
+use super::{figures::Spread, machine::Machine};
 
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        self.machine(f)?;
-        self.setup(f)?;
-        self.table(f)?;
-        self.ratio(f)?;
-        for way in &self.ways {
-            for (kind, count) in &way.errors {
-                writeln!(
-                    f,
-                    "{}: {} calls failed with {kind}",
-                    way.way,
-                    number(*count as f64)
-                )?;
-            }
-        }
-        if self.problems.is_empty() {
-            return writeln!(f, "Each round, the database holds what was granted.");
-        }
-        writeln!(f, "NOT all is well:")?;
-        for problem in &self.problems {
-            writeln!(f, "  - {problem}")?;
-        }
-        Ok(())
-    }
-}
-
-impl Report {
-    fn machine(&self, f: &mut Formatter<'_>) -> Result {
-        let machine = &self.machine;
-        let postgres = &machine.postgres;
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let postgres = &self.postgres;
         writeln!(
             f,
             "{} cores; PostgreSQL {}, fsync {}, synchronous_commit {}",
-            machine.cores, postgres.version, postgres.fsync, postgres.synchronous_commit
+            self.cores, postgres.version, postgres.fsync, postgres.synchronous_commit
         )?;
-        match &machine.fsync {
+        match &self.fsync {
             Some(fsync) => writeln!(
                 f,
                 "{}: {}/s in {} (pg_test_fsync)",
@@ -52,83 +24,34 @@ impl Report {
             )?,
             None => writeln!(f, "no pg_test_fsync to measure the disk with")?,
         }
-        if !machine.optimised {
+        if !self.optimised {
             writeln!(f, "NOT a release build: the figures say little")?;
         }
         Ok(())
     }
+}
 
-    fn setup(&self, f: &mut Formatter<'_>) -> Result {
-        let setup = &self.setup;
-        let rounds = match setup.rounds {
-            1 => "1 round".to_owned(),
-            rounds => format!("{rounds} rounds"),
-        };
-        let lines = match setup.lines {
-            1 => "1 line".to_owned(),
-            lines => format!("{lines} lines"),
-        };
-        let demand = if setup.skus == 1 {
-            "one SKU".to_owned()
-        } else {
-            format!("{} SKUs (Zipf {})", setup.skus, setup.zipf)
-        };
-        writeln!(
-            f,
-            "{} callers on {} connections, {demand}, {lines} per reservation; {rounds} of {} s each way, in turn\n",
-            setup.callers, setup.connections, setup.seconds
-        )
+/// The verdict, which is the last word.
+pub fn problems(f: &mut Formatter<'_>, problems: &[String], all_is_well: &str) -> fmt::Result {
+    if problems.is_empty() {
+        return writeln!(f, "{all_is_well}");
     }
-
-    fn table(&self, f: &mut Formatter<'_>) -> Result {
-        let mut row = |name: &str, value: &dyn Fn(&Way) -> String| {
-            write!(f, "{name:<34}")?;
-            for way in &self.ways {
-                write!(f, " {:>26}", value(way))?;
-            }
-            writeln!(f)
-        };
-        row("", &|way| way.way.clone())?;
-        row("Reservations/s", &|way| spread(way.accepted_per_second))?;
-        row("Latency p50, ms", &|way| fixed(Some(way.latency_ms.p50)))?;
-        row("        p95", &|way| fixed(Some(way.latency_ms.p95)))?;
-        row("        p99", &|way| fixed(Some(way.latency_ms.p99)))?;
-        row("        longest", &|way| fixed(Some(way.latency_ms.max)))?;
-        row("Database transactions/s", &|way| {
-            spread(way.transactions_per_second)
-        })?;
-        row("Reservations per transaction", &|way| {
-            fixed(way.reservations_per_transaction)
-        })?;
-        row("CPU us/reservation: inventory-svc", &|way| {
-            fixed(way.cpu_us_per_reservation.inventory_svc)
-        })?;
-        row("                    PostgreSQL", &|way| {
-            fixed(way.cpu_us_per_reservation.postgres)
-        })?;
-        row("                    RabbitMQ", &|way| {
-            fixed(way.cpu_us_per_reservation.rabbitmq)
-        })?;
-        row("                    load generator", &|way| {
-            fixed(way.cpu_us_per_reservation.load_generator)
-        })?;
-        row("Events waiting at a round's end", &|way| {
-            number(way.unpublished_events as f64)
-        })
+    writeln!(f, "NOT all is well:")?;
+    for problem in problems {
+        writeln!(f, "  - {problem}")?;
     }
+    Ok(())
+}
 
-    fn ratio(&self, f: &mut Formatter<'_>) -> Result {
-        match self.batched_over_plain {
-            Some(Spread { median, min, max }) => writeln!(
-                f,
-                "\nBatched grants {median:.1} times as many a second as plain ({min:.1} to {max:.1})."
-            ),
-            None => writeln!(f),
-        }
+/// `1 line`, `2 lines`.
+pub fn counted(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        count => format!("{count} {noun}s"),
     }
 }
 
-fn spread(spread: Spread) -> String {
+pub fn spread(spread: Spread) -> String {
     format!(
         "{} ({}..{})",
         number(spread.median),
@@ -137,37 +60,10 @@ fn spread(spread: Spread) -> String {
     )
 }
 
-fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     HumanCount(value.round() as u64).to_string()
 }
 
-fn fixed(value: Option<f64>) -> String {
+pub fn fixed(value: Option<f64>) -> String {
     value.map_or_else(|| "not seen".to_owned(), |value| format!("{value:.1}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::report::tests::report;
-
-    #[test]
-    fn a_report_reads_well() {
-        insta::assert_snapshot!(report(|_| {}).to_string());
-    }
-
-    #[test]
-    fn errors_and_problems_are_told() {
-        let text = report(|rounds| {
-            rounds[1].tally.errors.insert("unavailable".to_owned(), 3);
-            rounds[1].problems.push("1 too many".to_owned());
-        })
-        .to_string();
-        assert!(
-            text.contains("batched: 3 calls failed with unavailable"),
-            "{text}"
-        );
-        assert!(
-            text.contains("NOT all is well:\n  - batched, round 1: 1 too many"),
-            "{text}"
-        );
-    }
 }

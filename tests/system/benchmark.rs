@@ -111,7 +111,7 @@ async fn a_benchmark_that_is_broken_off_leaves_nothing_behind() {
         process.assert_running();
         server = children(id).into_iter().find(|child| {
             fs::read_to_string(format!("/proc/{child}/cmdline"))
-                .is_ok_and(|line| line.contains("serve-inventory"))
+                .is_ok_and(|line| line.contains("inventory-svc"))
         });
         server.is_some()
     })

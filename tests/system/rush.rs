@@ -227,7 +227,7 @@ async fn and_so_it_is_while_inventory_svc_is_killed_every_two_seconds() {
 }
 
 async fn start_inventory(program: &Program, shop: &Shop) -> Process {
-    let mut process = program.run(&["bench", "serve-inventory"]);
+    let mut process = program.run(&["bench", "serve", "inventory-svc"]);
     let url = format!("http://{}/health/ready", shop.configs.inventory.http_addr);
     until("inventory-svc is ready", async || {
         process.assert_running();

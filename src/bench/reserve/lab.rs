@@ -1,27 +1,27 @@
 //! One round after the other, on a server of its own each.
 
 use std::{
-    convert::Infallible,
-    io::{IsTerminal as _, Write as _},
-    sync::{Arc, atomic::Ordering},
+    io::Write as _,
+    sync::{Arc, atomic::AtomicU64},
     time::{Duration, Instant},
 };
 
 use chassis::grpc;
-use indicatif::{ProgressBar, ProgressStyle};
 use inventory_svc::Reservations;
 use proto::inventory::v1::{
     GetAvailabilityRequest, inventory_service_client::InventoryServiceClient,
 };
 use tonic::transport::Channel;
 
-use super::{
-    cpu::Cpu,
-    database::{Count, Scratch, Server as Postgres, sku},
-    load::{self, Load, Tally},
-    report::Measured,
-    reserve::Options,
-    server::{Server, name},
+use super::{HOLD_SECONDS, NAMESPACE, Options, callers::Callers, name, report::Measured};
+use crate::bench::{
+    cpu::{Cpu, Local},
+    database::{Scratch, Server as Postgres},
+    load::{self, Tally, split},
+    progress::{Show, show},
+    server::{Server, Service, free_addrs},
+    stock::{Count, sku},
+    zipf::Zipf,
 };
 
 /// Events are published at thousands a second.
@@ -32,11 +32,12 @@ const STATS_INTERVAL: Duration = Duration::from_millis(1_100);
 /// What all rounds have in common.
 pub struct Lab<'a> {
     pub options: &'a Options,
-    pub load: Arc<Load>,
+    pub skus: Arc<Zipf>,
+    /// Reservations granted so far, for whoever watches.
+    pub progress: Arc<AtomicU64>,
     /// Connections of the server under test.
     pub pool: u32,
-    pub postgres_is_local: bool,
-    pub rabbitmq_is_local: bool,
+    pub local: Local,
 }
 
 impl Lab<'_> {
@@ -48,12 +49,12 @@ impl Lab<'_> {
         round: u32,
     ) -> anyhow::Result<Measured> {
         let title = format!("{} {round}/{}", name(way), self.options.rounds);
-        let server = Server::start(database, way).await?;
+        let (server, grpc_url) = start(database, way).await?;
         let channels: Vec<Channel> = (0..self.options.connections.get())
-            .map(|_| grpc::channel(&server.grpc_url))
+            .map(|_| grpc::channel(&grpc_url))
             .collect::<anyhow::Result<_>>()?;
 
-        let before = database.count().await?;
+        let before = Count::of(&database.pool).await?;
         let warm_up = Duration::from_secs(self.options.warm_up.into());
         let warm = self.busy(&channels, warm_up, &title, true).await?;
         // The events of the warm-up are not the round's to publish.
@@ -79,8 +80,8 @@ impl Lab<'_> {
         };
         let (counted, drain) = tokio::try_join!(count, drain)?;
         let transactions = counted.saturating_sub(commits);
-        let cpu = self.cpu(&server).since(cpu);
-        let after = database.count().await?;
+        let cpu = self.cpu(&server).since(&cpu);
+        let after = Count::of(&database.pool).await?;
         server.stop().await;
 
         let problems = compare(before, after, &[&warm, &tally], self.options.lines.get());
@@ -105,11 +106,7 @@ impl Lab<'_> {
     }
 
     fn cpu(&self, server: &Server) -> Cpu {
-        Cpu::now(
-            Some(server.pid),
-            self.postgres_is_local,
-            self.rabbitmq_is_local,
-        )
+        Cpu::now(&[(Service::InventorySvc.part(), server.pid)], self.local)
     }
 
     /// Load for so long, with a bar on a terminal.
@@ -120,36 +117,20 @@ impl Lab<'_> {
         title: &str,
         warm_up: bool,
     ) -> anyhow::Result<Tally> {
-        let bar = ProgressBar::new(u64::try_from(duration.as_millis())?);
-        if let Ok(style) = ProgressStyle::with_template("{prefix:<12} [{wide_bar}] {msg}") {
-            bar.set_style(style.progress_chars("=> "));
-        }
-        bar.set_prefix(title.to_owned());
-        self.load.progress.store(0, Ordering::Relaxed);
-        let run = load::run(&self.load, channels, duration);
-        let tally = if std::io::stderr().is_terminal() {
-            tokio::select! {
-                tally = run => tally,
-                never = self.watch(&bar, warm_up) => match never {},
-            }
-        } else {
-            run.await
+        let groups = split(self.options.callers.get(), channels.len())
+            .zip(channels)
+            .map(|(count, channel)| {
+                let lines = self.options.lines.get();
+                Callers::new(count, channel.clone(), lines, self.skus.clone())
+            })
+            .collect();
+        let shown = Show {
+            title,
+            warm_up,
+            duration,
+            progress: &self.progress,
         };
-        bar.finish_and_clear();
-        tally
-    }
-
-    async fn watch(&self, bar: &ProgressBar, warm_up: bool) -> Infallible {
-        let begun = Instant::now();
-        let word = if warm_up { " (warming up)" } else { "" };
-        loop {
-            tokio::time::sleep(Duration::from_millis(250)).await;
-            let elapsed = begun.elapsed();
-            let granted = self.load.progress.load(Ordering::Relaxed);
-            let rate = granted as f64 / elapsed.as_secs_f64();
-            bar.set_position(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
-            bar.set_message(format!("{rate:.0}/s{word}"));
-        }
+        show(shown, load::run(groups, &self.progress, duration)).await
     }
 
     fn pokes(&self) -> u64 {
@@ -174,6 +155,22 @@ impl Lab<'_> {
     }
 }
 
+/// inventory-svc on this database, when it is ready, and where it answers gRPC.
+async fn start(database: &Scratch, way: Reservations) -> anyhow::Result<(Server, String)> {
+    let [http, grpc] = free_addrs()?;
+    let variables = [
+        ("INVENTORY_HTTP_ADDR", http.to_string()),
+        ("INVENTORY_GRPC_ADDR", grpc.to_string()),
+        ("INVENTORY_DATABASE_URL", database.url.expose().to_owned()),
+        ("INVENTORY_RESERVATIONS", name(way)),
+        ("INVENTORY_MAX_HOLD_TTL_SECONDS", HOLD_SECONDS.to_string()),
+        ("AMQP_NAMESPACE", NAMESPACE.to_owned()),
+    ];
+    let mut server = Server::start(Service::InventorySvc, http, &variables)?;
+    server.ready().await?;
+    Ok((server, format!("http://{grpc}")))
+}
+
 /// What the database says against what was answered.
 fn compare(before: Count, after: Count, tallies: &[&Tally], lines: usize) -> Vec<String> {
     let accepted: u64 = tallies.iter().map(|tally| tally.accepted).sum();
@@ -185,21 +182,11 @@ fn compare(before: Count, after: Count, tallies: &[&Tally], lines: usize) -> Vec
             "{accepted} reservations were granted ({doubtful} answers unknown), and {held} are in the database"
         ));
     }
-    if after.other > 0 {
-        problems.push(format!("{} holds are no longer HELD", after.other));
+    let decided = after.confirmed + after.other;
+    if decided > 0 {
+        problems.push(format!("{decided} holds are no longer HELD"));
     }
-    let pieces = after.pieces - before.pieces;
-    if pieces.unsigned_abs() != held * lines as u64 {
-        problems.push(format!(
-            "{held} holds of {lines} pieces have {pieces} pieces on their lines"
-        ));
-    }
-    if after.reserved != after.pieces || after.moved != after.pieces || after.wrong_skus > 0 {
-        problems.push(format!(
-            "{} pieces are on lines, {} reserved, {} moved; {} SKUs do not agree",
-            after.pieces, after.reserved, after.moved, after.wrong_skus
-        ));
-    }
+    problems.extend(after.problems(before, held, lines));
     problems
 }
 
@@ -211,14 +198,12 @@ mod tests {
     fn a_miscount_is_found() {
         let tally = |accepted, doubtful| Tally {
             accepted,
-            in_time: accepted,
-            latency: hdrhistogram::Histogram::new(3).unwrap(),
-            errors: Default::default(),
             doubtful,
-            took: Duration::ZERO,
+            ..Tally::new().unwrap()
         };
         let count = |held| Count {
             held,
+            confirmed: 0,
             other: 0,
             pieces: held * 2,
             reserved: held * 2,
@@ -233,6 +218,10 @@ mod tests {
         assert_eq!(found(count(18), 0), 1);
         assert_eq!(found(count(16), 1), 1);
         for wrong in [
+            Count {
+                confirmed: 1,
+                ..count(17)
+            },
             Count {
                 other: 1,
                 ..count(17)

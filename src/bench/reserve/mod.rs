@@ -1,20 +1,33 @@
 //! `easyorder bench reserve`.
 
-use std::{io::Write as _, num::NonZero, path::PathBuf, pin::pin, sync::Arc, time::Duration};
+mod callers;
+mod lab;
+mod report;
+mod text;
 
-use anyhow::{Context as _, bail};
-use chassis::{amqp::Bus, config, service::stop_requested};
+use std::{num::NonZero, path::PathBuf, pin::pin, sync::Arc};
+
+use anyhow::bail;
+use chassis::{config, service::stop_requested};
+use clap::ValueEnum as _;
 use inventory_svc::Reservations;
 
-use super::{
-    database::{Server as Postgres, is_local},
-    fsync,
+use self::{
     lab::Lab,
-    load::Load,
-    report::{Machine, Report, Setup},
-    server::{NAMESPACE, name},
+    report::{Report, Setup},
+};
+use super::{
+    cpu::Local,
+    database::{Server as Postgres, is_local},
+    machine::Machine,
+    stock,
     zipf::Zipf,
 };
+
+/// No hold of a benchmark ends, however long it runs.
+const HOLD_SECONDS: i32 = 7 * 86_400;
+/// Sets its exchanges and queues apart from those of a system.
+const NAMESPACE: &str = "easyorder-bench";
 
 /// What to measure.
 #[derive(clap::Args, Debug, Clone)]
@@ -59,6 +72,14 @@ fn exponent(text: &str) -> Result<f64, &'static str> {
         .ok_or("expected a number from 0 to 10")
 }
 
+/// As `INVENTORY_RESERVATIONS` has it.
+fn name(reservations: Reservations) -> String {
+    reservations
+        .to_possible_value()
+        .map(|value| value.get_name().to_owned())
+        .unwrap_or_default()
+}
+
 /// The database of each way of writing.
 fn database_name(way: Reservations) -> String {
     format!("easyorder_bench_{}", name(way))
@@ -77,7 +98,7 @@ pub async fn run(options: Options) -> anyhow::Result<bool> {
     let mut postgres = tokio::select! {
         biased;
         _ = &mut stop => bail!("interrupted"),
-        postgres = Postgres::of(&config.database_url) => postgres?,
+        postgres = Postgres::of(&config.database_url, "INVENTORY_DATABASE_URL") => postgres?,
     };
     // A server that runs ends with the measurement, whichever way that ends.
     let report = tokio::select! {
@@ -87,11 +108,7 @@ pub async fn run(options: Options) -> anyhow::Result<bool> {
     };
     let cleaned = clean_up(&config, &mut postgres).await;
     let report = report?;
-    write!(std::io::stdout().lock(), "{report}")?;
-    if let Some(path) = options.report {
-        let json = serde_json::to_vec_pretty(&report)?;
-        std::fs::write(&path, json).with_context(|| format!("cannot write {}", path.display()))?;
-    }
+    super::publish(&report, options.report.as_deref())?;
     cleaned?;
     Ok(report.problems.is_empty())
 }
@@ -100,13 +117,7 @@ async fn clean_up(config: &inventory_svc::Config, postgres: &mut Postgres) -> an
     for way in [Reservations::Plain, Reservations::Batched] {
         postgres.drop(&database_name(way)).await?;
     }
-    let amqp = chassis::amqp::Config {
-        amqp_namespace: NAMESPACE.to_owned(),
-        ..config.amqp.clone()
-    };
-    let deleting = async { Bus::new(&amqp, "bench").delete_topology().await };
-    // Left behind, the queues vanish by themselves after a while.
-    let _ = tokio::time::timeout(Duration::from_secs(10), deleting).await;
+    super::delete_topology(&config.amqp, NAMESPACE).await;
     Ok(())
 }
 
@@ -115,24 +126,16 @@ async fn measure(
     config: &inventory_svc::Config,
     postgres: &mut Postgres,
 ) -> anyhow::Result<Report> {
-    let machine = Machine {
-        cores: std::thread::available_parallelism().map_or(1, NonZero::get),
-        optimised: !cfg!(debug_assertions),
-        postgres: postgres.settings().await?,
-        fsync: fsync::measure().await,
-    };
-    let amqp = reqwest::Url::parse(config.amqp.amqp_url.expose()).ok();
+    let machine = Machine::of(postgres).await?;
     let lab = Lab {
         options,
         pool: config.database_pool,
-        load: Arc::new(Load {
-            callers: options.callers.get(),
-            lines: options.lines.get(),
-            skus: Zipf::new(options.skus.get(), options.zipf),
-            progress: 0.into(),
-        }),
-        postgres_is_local: postgres.is_local(),
-        rabbitmq_is_local: amqp.is_some_and(|url| url.host_str().is_some_and(is_local)),
+        skus: Arc::new(Zipf::new(options.skus.get(), options.zipf)),
+        progress: Arc::default(),
+        local: Local {
+            postgres: postgres.is_local(),
+            rabbitmq: is_local(&config.amqp),
+        },
     };
     let ways: Vec<Reservations> = match options.only {
         Some(way) => vec![way],
@@ -140,8 +143,14 @@ async fn measure(
     };
     let mut databases = Vec::new();
     for &way in &ways {
-        let name = database_name(way);
-        databases.push(postgres.scratch(&name, config, options.skus.get()).await?);
+        let database = postgres.scratch(&database_name(way)).await?;
+        let config = inventory_svc::Config {
+            database_url: database.url.clone(),
+            ..config.clone()
+        };
+        inventory_svc::migrate(&config).await?;
+        stock::fill(&database.pool, options.skus.get()).await?;
+        databases.push(database);
     }
     let mut rounds = Vec::new();
     for round in 1..=options.rounds.get() {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::bench::cpu::Part;
 
 fn round(way: &str, round: u32, in_time: u64, transactions: u64) -> Measured {
     let mut latency = Histogram::new(3).unwrap();
@@ -17,12 +18,12 @@ fn round(way: &str, round: u32, in_time: u64, transactions: u64) -> Measured {
             took: Duration::from_secs(2),
         },
         transactions,
-        cpu: Cpu {
-            inventory_svc: Some(Duration::from_micros(100 * (in_time + 1))),
-            postgres: Some(Duration::from_micros(400 * (in_time + 1))),
-            rabbitmq: None,
-            load_generator: Some(Duration::from_micros(25 * (in_time + 1))),
-        },
+        cpu: Cpu::example([
+            (Part::InventorySvc, Some(100 * (in_time + 1))),
+            (Part::Postgres, Some(400 * (in_time + 1))),
+            (Part::Rabbitmq, None),
+            (Part::LoadGenerator, Some(25 * (in_time + 1))),
+        ]),
         unpublished: 7,
         drain: Duration::from_millis(300),
         problems: Vec::new(),
@@ -30,20 +31,7 @@ fn round(way: &str, round: u32, in_time: u64, transactions: u64) -> Measured {
 }
 
 pub fn report(change: impl FnOnce(&mut Vec<Measured>)) -> Report {
-    let machine = Machine {
-        cores: 2,
-        optimised: true,
-        postgres: Settings {
-            version: "15.20".to_owned(),
-            fsync: "on".to_owned(),
-            synchronous_commit: "on".to_owned(),
-        },
-        fsync: Some(Fsync {
-            method: "fdatasync",
-            per_second: 1612.3,
-            file: "/tmp".into(),
-        }),
-    };
+    let machine = Machine::example();
     let setup = Setup {
         callers: 256,
         connections: 4,
@@ -86,8 +74,8 @@ fn the_ratio_is_that_of_the_medians_and_its_bounds_are_the_widest() {
     assert!((batched.reservations_per_transaction.unwrap() - 50.0).abs() < 0.01);
     assert_eq!(batched.accepted, 102_003);
     let cpu = &plain.cpu_us_per_reservation;
-    assert!((cpu.postgres.unwrap() - 400.0).abs() < 1e-6);
-    assert_eq!(cpu.rabbitmq, None);
+    assert!((cpu[&Part::Postgres].unwrap() - 400.0).abs() < 1e-6);
+    assert_eq!(cpu[&Part::Rabbitmq], None);
     assert!(report.problems.is_empty());
 }
 

@@ -5,7 +5,12 @@ use std::{collections::BTreeMap, time::Duration};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::{cpu::Cpu, database::Settings, fsync::Fsync, load::Tally};
+use crate::bench::{
+    cpu::{Cpu, Shares, shares},
+    figures::{Latency, Spread, ratio},
+    load::Tally,
+    machine::Machine,
+};
 
 /// See the module's documentation.
 #[derive(Debug, Serialize)]
@@ -19,17 +24,6 @@ pub struct Report {
     pub rounds: Vec<Round>,
     /// Why the exit status is 1; empty when all is well.
     pub problems: Vec<String>,
-}
-
-/// What it was measured on.
-#[derive(Debug, Serialize)]
-pub struct Machine {
-    pub cores: usize,
-    /// A release build.
-    pub optimised: bool,
-    pub postgres: Settings,
-    /// None where nobody could say.
-    pub fsync: Option<Fsync>,
 }
 
 /// What was asked for.
@@ -87,7 +81,8 @@ pub struct Round {
     pub transactions_per_second: f64,
     /// None when there was no transaction.
     pub reservations_per_transaction: Option<f64>,
-    pub cpu_us_per_reservation: CpuShares,
+    pub /// None where it cannot be seen.
+    pub cpu_us_per_reservation: Shares,
     pub unpublished_events: i64,
     pub drain_seconds: f64,
     pub errors: BTreeMap<String, u64>,
@@ -103,90 +98,11 @@ pub struct Way {
     pub latency_ms: Latency,
     pub transactions_per_second: Spread,
     pub reservations_per_transaction: Option<f64>,
-    pub cpu_us_per_reservation: CpuShares,
+    pub /// None where it cannot be seen.
+    pub cpu_us_per_reservation: Shares,
     /// The most that waited at the end of a round.
     pub unpublished_events: i64,
     pub errors: BTreeMap<String, u64>,
-}
-
-/// The median of the rounds, the least and the most.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Spread {
-    pub median: f64,
-    pub min: f64,
-    pub max: f64,
-}
-
-impl Spread {
-    fn of(mut values: Vec<f64>) -> Self {
-        values.sort_by(f64::total_cmp);
-        let at = |index: usize| values.get(index).copied().unwrap_or_default();
-        let last = values.len().saturating_sub(1);
-        Self {
-            median: f64::midpoint(at(last / 2), at(values.len() / 2)),
-            min: at(0),
-            max: at(last),
-        }
-    }
-
-    /// From the worst round of these over the best of those to the other way round.
-    fn over(self, other: Self) -> Option<Self> {
-        (other.min > 0.0).then(|| Self {
-            median: self.median / other.median,
-            min: self.min / other.max,
-            max: self.max / other.min,
-        })
-    }
-}
-
-/// Milliseconds from a request to its answer, of reservations granted.
-#[derive(Debug, Serialize)]
-pub struct Latency {
-    pub p50: f64,
-    pub p95: f64,
-    pub p99: f64,
-    pub max: f64,
-}
-
-impl Latency {
-    fn of(latency: &Histogram<u64>) -> Self {
-        let ms = |microseconds: u64| microseconds as f64 / 1000.0;
-        let at = |quantile| ms(latency.value_at_quantile(quantile));
-        Self {
-            p50: at(0.50),
-            p95: at(0.95),
-            p99: at(0.99),
-            max: ms(latency.max()),
-        }
-    }
-}
-
-/// Microseconds of processor time for each reservation granted; none where it cannot be seen.
-#[derive(Debug, Serialize)]
-pub struct CpuShares {
-    pub inventory_svc: Option<f64>,
-    pub postgres: Option<f64>,
-    pub rabbitmq: Option<f64>,
-    pub load_generator: Option<f64>,
-}
-
-impl CpuShares {
-    fn of(rounds: &[&Measured]) -> Self {
-        let accepted: u64 = rounds.iter().map(|round| round.tally.accepted).sum();
-        let share = |part: fn(&Cpu) -> Option<Duration>| {
-            let spent: Duration = rounds
-                .iter()
-                .map(|round| part(&round.cpu))
-                .sum::<Option<Duration>>()?;
-            (accepted > 0).then(|| spent.as_secs_f64() * 1e6 / accepted as f64)
-        };
-        Self {
-            inventory_svc: share(|cpu| cpu.inventory_svc),
-            postgres: share(|cpu| cpu.postgres),
-            rabbitmq: share(|cpu| cpu.rabbitmq),
-            load_generator: share(|cpu| cpu.load_generator),
-        }
-    }
 }
 
 impl Report {
@@ -256,7 +172,7 @@ fn way(name: &str, rounds: &[&Measured]) -> anyhow::Result<Way> {
         latency_ms: Latency::of(&latency),
         transactions_per_second: spread(Measured::transactions_per_second),
         reservations_per_transaction: ratio(accepted, transactions),
-        cpu_us_per_reservation: CpuShares::of(rounds),
+        cpu_us_per_reservation: cpu_us(rounds),
         unpublished_events: rounds
             .iter()
             .map(|round| round.unpublished)
@@ -278,7 +194,7 @@ impl Round {
             transactions: measured.transactions,
             transactions_per_second: measured.transactions_per_second(),
             reservations_per_transaction: ratio(tally.accepted, measured.transactions),
-            cpu_us_per_reservation: CpuShares::of(&[measured]),
+            cpu_us_per_reservation: cpu_us(&[measured]),
             unpublished_events: measured.unpublished,
             drain_seconds: measured.drain.as_secs_f64(),
             errors: tally.errors.clone(),
@@ -286,8 +202,10 @@ impl Round {
     }
 }
 
-fn ratio(accepted: u64, transactions: u64) -> Option<f64> {
-    (transactions > 0).then(|| accepted as f64 / transactions as f64)
+/// Of each reservation that was granted.
+fn cpu_us(rounds: &[&Measured]) -> Shares {
+    let accepted = rounds.iter().map(|round| round.tally.accepted).sum();
+    shares(rounds.iter().map(|round| &round.cpu), accepted, 1e6)
 }
 
 #[cfg(test)]
