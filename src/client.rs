@@ -158,7 +158,11 @@ impl Account {
         self.token(api).await.map(|_| ())
     }
 
-    async fn token(&self, api: &Api) -> anyhow::Result<Secret> {
+    /// The access token, for whoever sends requests in another way.
+    ///
+    /// # Errors
+    /// When the gateway refuses.
+    pub async fn token(&self, api: &Api) -> anyhow::Result<Secret> {
         let mut token = self.token.lock().await;
         if let Some(token) = &*token {
             return Ok(token.clone());

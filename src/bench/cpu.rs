@@ -88,7 +88,9 @@ impl Cpu {
     pub fn since(&self, before: &Self) -> Self {
         let spent = |(part, now): (&Part, &Option<Duration>)| {
             let before = before.0.get(part).copied().flatten();
-            let spent = now.zip(before).map(|(now, before)| now.saturating_sub(before));
+            let spent = now
+                .zip(before)
+                .map(|(now, before)| now.saturating_sub(before));
             (*part, spent)
         };
         Self(self.0.iter().map(spent).collect())
@@ -99,11 +101,7 @@ impl Cpu {
 pub type Shares = BTreeMap<Part, Option<f64>>;
 
 /// What was spent altogether, for each of `count`, in units of which a second has `units`.
-pub fn shares<'a>(
-    spent: impl IntoIterator<Item = &'a Cpu>,
-    count: u64,
-    units: f64,
-) -> Shares {
+pub fn shares<'a>(spent: impl IntoIterator<Item = &'a Cpu>, count: u64, units: f64) -> Shares {
     let mut sums: BTreeMap<Part, Option<Duration>> = BTreeMap::new();
     for cpu in spent {
         for (&part, &time) in &cpu.0 {
@@ -114,7 +112,10 @@ pub fn shares<'a>(
     sums.into_iter()
         .map(|(part, time)| {
             let share = time.filter(|_| count > 0);
-            (part, share.map(|time| time.as_secs_f64() * units / count as f64))
+            (
+                part,
+                share.map(|time| time.as_secs_f64() * units / count as f64),
+            )
         })
         .collect()
 }
@@ -198,17 +199,17 @@ mod tests {
         }
         let postgres = |time| Cpu(BTreeMap::from([(Part::Postgres, time)]));
         let (one, three) = (Duration::from_secs(1), Duration::from_secs(3));
-        assert_eq!(
-            postgres(Some(three)).since(&postgres(None)),
-            postgres(None)
-        );
+        assert_eq!(postgres(Some(three)).since(&postgres(None)), postgres(None));
         assert_eq!(
             postgres(Some(three)).since(&postgres(Some(one))),
             postgres(Some(three - one))
         );
         let shared = |cpus: &[Cpu], count| shares(cpus, count, 1e3)[&Part::Postgres];
         let (seen, unseen) = (postgres(Some(one)), postgres(None));
-        assert_eq!(shared(&[seen.clone(), postgres(Some(three))], 8), Some(500.0));
+        assert_eq!(
+            shared(&[seen.clone(), postgres(Some(three))], 8),
+            Some(500.0)
+        );
         assert_eq!(shared(&[seen.clone(), unseen], 8), None);
         assert_eq!(shared(&[seen], 0), None);
     }

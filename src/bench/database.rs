@@ -93,6 +93,7 @@ impl Server {
         Ok(Scratch {
             name: name.to_owned(),
             url,
+            is_local: self.is_local(),
             pool,
         })
     }
@@ -131,6 +132,8 @@ fn is_this_machine(host: &str) -> bool {
 pub struct Scratch {
     pub name: String,
     pub url: Secret,
+    /// Whether its server is on this machine.
+    pub is_local: bool,
     pub pool: PgPool,
 }
 

@@ -8,6 +8,8 @@ use tokio::{
     process::Command,
 };
 
+use super::programs::candidates;
+
 /// What Linux uses, and so PostgreSQL there.
 const METHOD: &str = "fdatasync";
 /// It tests for a second each; the line is one of the first.
@@ -26,7 +28,7 @@ pub struct Fsync {
 pub async fn measure() -> Option<Fsync> {
     let folder = tempfile::tempdir().ok()?;
     let file = folder.path().join("pg_test_fsync");
-    for program in candidates().await {
+    for program in candidates("pg_test_fsync").await {
         let asking = ask(&program, &file);
         if let Ok(Some(per_second)) = tokio::time::timeout(PATIENCE, asking).await {
             return Some(Fsync {
@@ -37,24 +39,6 @@ pub async fn measure() -> Option<Fsync> {
         }
     }
     None
-}
-
-async fn candidates() -> Vec<PathBuf> {
-    let mut folders = Vec::new();
-    if let Ok(output) = Command::new("pg_config").arg("--bindir").output().await {
-        folders.push(PathBuf::from(
-            String::from_utf8_lossy(&output.stdout).trim(),
-        ));
-    }
-    if let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") {
-        folders.extend(versions.flatten().map(|version| version.path().join("bin")));
-    }
-    let mut found: Vec<PathBuf> = folders
-        .into_iter()
-        .map(|folder| folder.join("pg_test_fsync"))
-        .collect();
-    found.push(PathBuf::from("pg_test_fsync"));
-    found
 }
 
 async fn ask(program: &PathBuf, file: &PathBuf) -> Option<f64> {

@@ -24,7 +24,8 @@ pub trait Clients: Send + 'static {
     fn count(&self) -> usize;
 
     /// The next request of the client with this number, from 0.
-    fn call(&mut self, client: usize) -> impl Future<Output = Result<(), Refusal>> + Send + 'static;
+    fn call(&mut self, client: usize)
+    -> impl Future<Output = Result<(), Refusal>> + Send + 'static;
 }
 
 /// Why a request was not granted.

@@ -7,6 +7,7 @@ mod fsync;
 mod load;
 mod machine;
 mod orders;
+mod programs;
 mod progress;
 mod reserve;
 mod server;

@@ -34,7 +34,7 @@ pub enum Service {
 }
 
 impl Service {
-    pub fn part(self) -> Part {
+    fn part(self) -> Part {
         match self {
             Self::Gateway => Part::Gateway,
             Self::OrderSvc => Part::OrderSvc,
@@ -55,7 +55,7 @@ pub struct Server {
     child: Child,
     http: SocketAddr,
     log: NamedTempFile,
-    pub pid: u32,
+    pid: u32,
 }
 
 impl Server {
@@ -68,6 +68,8 @@ impl Server {
         let log = NamedTempFile::with_prefix("easyorder-bench-")?;
         let child = Command::new(std::env::current_exe()?)
             .args(["bench", "serve", service.name()])
+            // Whatever a shop does here, nobody gets a mail.
+            .env_remove("MAIL_SMTP_URL")
             .envs(variables.iter().map(|(name, value)| (name, value)))
             // Its end tells the child that this process is gone, however it went.
             .stdin(Stdio::piped())
@@ -86,6 +88,11 @@ impl Server {
             log,
             pid,
         })
+    }
+
+    /// Whose processor time its process spends.
+    pub fn process(&self) -> (Part, u32) {
+        (self.service.part(), self.pid)
     }
 
     /// Waits until it is ready.

@@ -106,7 +106,7 @@ impl Lab<'_> {
     }
 
     fn cpu(&self, server: &Server) -> Cpu {
-        Cpu::now(&[(Service::InventorySvc.part(), server.pid)], self.local)
+        Cpu::now(&[server.process()], self.local)
     }
 
     /// Load for so long, with a bar on a terminal.

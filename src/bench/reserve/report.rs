@@ -81,7 +81,7 @@ pub struct Round {
     pub transactions_per_second: f64,
     /// None when there was no transaction.
     pub reservations_per_transaction: Option<f64>,
-    pub /// None where it cannot be seen.
+    /// None where it cannot be seen.
     pub cpu_us_per_reservation: Shares,
     pub unpublished_events: i64,
     pub drain_seconds: f64,
@@ -98,7 +98,7 @@ pub struct Way {
     pub latency_ms: Latency,
     pub transactions_per_second: Spread,
     pub reservations_per_transaction: Option<f64>,
-    pub /// None where it cannot be seen.
+    /// None where it cannot be seen.
     pub cpu_us_per_reservation: Shares,
     /// The most that waited at the end of a round.
     pub unpublished_events: i64,
