@@ -5,10 +5,7 @@ use std::{str::FromStr as _, time::Duration};
 use anyhow::Context as _;
 use chassis::{amqp, config::Secret, postgres};
 use serde::Serialize;
-use sqlx::{
-    ConnectOptions as _, Executor as _, PgConnection, PgPool,
-    postgres::{PgConnectOptions, PgSslMode},
-};
+use sqlx::{ConnectOptions as _, Executor as _, PgConnection, PgPool, postgres::PgConnectOptions};
 
 use crate::say_error;
 

@@ -24,8 +24,10 @@ pub trait Clients: Send + 'static {
     fn count(&self) -> usize;
 
     /// The next request of the client with this number, from 0.
-    fn call(&mut self, client: usize)
-    -> impl Future<Output = Result<(), Refusal>> + Send + 'static;
+    fn call(
+        &mut self,
+        client: usize,
+    ) -> impl Future<Output = Result<(), Refusal>> + Send + 'static + use<Self>;
 }
 
 /// Why a request was not granted.
@@ -172,7 +174,7 @@ mod tests {
         fn call(
             &mut self,
             client: usize,
-        ) -> impl Future<Output = Result<(), Refusal>> + Send + 'static {
+        ) -> impl Future<Output = Result<(), Refusal>> + Send + 'static + use<> {
             self.asked[client] += 1;
             let (number, under_way) = (self.asked[client], self.under_way.clone());
             async move {

@@ -87,7 +87,7 @@ impl Clients for Shoppers {
     fn call(
         &mut self,
         client: usize,
-    ) -> impl Future<Output = Result<(), Refusal>> + Send + 'static {
+    ) -> impl Future<Output = Result<(), Refusal>> + Send + 'static + use<> {
         let request = self
             .http
             .post(self.url.clone())

@@ -12,7 +12,7 @@ use super::{
     Options,
     clients::shoppers,
     count::Count,
-    floor::{Floor, Run},
+    floor::Floor,
     report::{Measured, MeasuredRound},
     rows::{INVENTORY_SVC, ORDER_SVC, Rows, WORKER},
     settle::settle,

@@ -64,7 +64,10 @@ impl Clients for Callers {
         self.count
     }
 
-    fn call(&mut self, _: usize) -> impl Future<Output = Result<(), Refusal>> + Send + 'static {
+    fn call(
+        &mut self,
+        _: usize,
+    ) -> impl Future<Output = Result<(), Refusal>> + Send + 'static + use<> {
         let (mut client, request) = (self.client.clone(), self.request());
         async move {
             let answer = client.reserve(grpc::request(request, DEADLINE)).await;
