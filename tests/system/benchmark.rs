@@ -18,6 +18,12 @@ async fn databases(shop: &Shop) -> Vec<String> {
     .unwrap()
 }
 
+fn number(value: &Value, name: &str) -> f64 {
+    value[name]
+        .as_f64()
+        .unwrap_or_else(|| panic!("{name} in {value:#}"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn both_ways_of_writing_are_measured_and_counted() {
     let shop = Shop::closed().await;
@@ -62,11 +68,6 @@ async fn both_ways_of_writing_are_measured_and_counted() {
     assert!(report["machine"]["cores"].as_u64().unwrap() > 0);
     assert!(report["machine"]["postgres"]["synchronous_commit"].is_string());
     assert_eq!(report["setup"]["callers"], 8);
-    let number = |value: &Value, name: &str| -> f64 {
-        value[name]
-            .as_f64()
-            .unwrap_or_else(|| panic!("{name} in {value:#}"))
-    };
     let ways = report["ways"].as_array().unwrap();
     let rounds = report["rounds"].as_array().unwrap();
     for (index, name) in ["plain", "batched"].into_iter().enumerate() {
@@ -146,4 +147,75 @@ fn children(id: u32) -> Vec<u32> {
                 .collect::<Vec<u32>>()
         })
         .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_are_measured_counted_and_compared_with_the_floor() {
+    let shop = Shop::closed().await;
+    let program = Program::of(&shop);
+    let file = program.file("report.json");
+    let mut process = program.run(&[
+        "bench",
+        "orders",
+        "--rounds",
+        "1",
+        "--seconds",
+        "1",
+        "--warm-up",
+        "0",
+        "--clients",
+        "4",
+        "--skus",
+        "5",
+        "--lines",
+        "2",
+        "--report",
+        &file.display().to_string(),
+    ]);
+    let status = process.end().await;
+    let output = process.output();
+    // It counts orders, holds, stock, read models and mails itself; a difference is a failure.
+    assert!(status.success(), "{status}\n{output}");
+
+    let report: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    assert_eq!(report["problems"], serde_json::json!([]));
+    let (system, round) = (&report["system"], &report["rounds"][0]);
+    let accepted = number(round, "accepted");
+    assert!(accepted >= 4.0, "{round:#}");
+    // One round of one second: the last answers came after it.
+    let in_time = number(round, "accepted_per_second");
+    assert!((accepted - 4.0..=accepted).contains(&in_time), "{round:#}");
+    let took = number(round, "load_seconds") + number(round, "drain_seconds");
+    let sustained = number(round, "sustained_per_second");
+    assert!((sustained * took - accepted).abs() < 1e-6, "{round:#}");
+    assert!(number(round, "drain_seconds") <= number(round, "mailed_seconds"));
+    assert_eq!(system["accepted"], round["accepted"]);
+    assert_eq!(number(&system["sustained_per_second"], "median"), sustained);
+    assert_eq!(system["errors"], serde_json::json!({}));
+    if Path::new("/proc").exists() {
+        for part in ["gateway", "order_svc", "inventory_svc", "worker"] {
+            assert!(number(&system["cpu_ms_per_order"], part) > 0.0, "{part}");
+        }
+    }
+
+    let rows = report["rows_per_order"].as_array().unwrap();
+    let row = |table: &str| rows.iter().find(|row| row["table"] == table).unwrap();
+    for (table, inserted, updated) in [("orders", 1.0, 1.0), ("hold_lines", 2.0, 0.0)] {
+        for column in ["alone", "under_load"] {
+            let written = &row(table)[column];
+            assert_eq!(number(written, "inserted"), inserted, "{table} {column}");
+            assert_eq!(number(written, "updated"), updated, "{table} {column}");
+        }
+    }
+    // Where there is no pgbench, it says so and goes on.
+    if report["floor"].is_null() {
+        assert!(output.contains("No pgbench"), "{output}");
+    } else {
+        let floor = number(round, "floor_per_second");
+        assert!(floor > 0.0);
+        assert_eq!(number(round, "sustained_over_floor"), sustained / floor);
+        assert_eq!(number(&row("hold_lines")["floor"], "inserted"), 2.0);
+    }
+    assert_eq!(databases(&shop).await, Vec::<String>::new());
+    shop.close().await;
 }

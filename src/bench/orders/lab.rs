@@ -10,7 +10,7 @@ use chassis::config::Secret;
 
 use super::{
     Options,
-    clients::shoppers,
+    clients::{Shoppers, shoppers},
     count::Count,
     floor::Floor,
     report::{Measured, MeasuredRound},
@@ -19,7 +19,7 @@ use super::{
     shop::{Open, Shop},
 };
 use crate::bench::{
-    cpu::Local,
+    cpu::{Cpu, Local, Part},
     load::{self, Tally},
     progress::{Show, show},
     zipf::Zipf,
@@ -91,13 +91,14 @@ impl Lab<'_> {
         for database in self.shop.databases() {
             database.analyze().await?;
         }
-        let cpu = open.cpu(self.local);
+        tell_processes(round, &open);
+        let cpu = Cpu::now(&open.processes(), self.local);
 
         let seconds = Duration::from_secs(self.options.seconds.get().into());
         let tally = self.busy(&open, customers, seconds, &title, false).await?;
         let settled = settle(self.shop).await?;
 
-        let cpu = open.cpu(self.local).since(&cpu);
+        let cpu = Cpu::now(&open.processes(), self.local).since(&cpu);
         open.close().await;
         let after = Count::of(self.shop).await?;
         Ok(MeasuredRound {
@@ -137,7 +138,7 @@ impl Lab<'_> {
         open: &Open,
         clients: usize,
         customers: &[Secret],
-    ) -> anyhow::Result<Vec<super::clients::Shoppers>> {
+    ) -> anyhow::Result<Vec<Shoppers>> {
         let lines = self.options.lines.get();
         shoppers(&open.gateway_url, clients, customers, lines, &self.skus)
     }
@@ -151,6 +152,13 @@ impl Lab<'_> {
         ])
         .await
     }
+}
+
+/// For whoever wants to look into them while there is load, with a profiler.
+fn tell_processes(round: u32, open: &Open) {
+    let name = |(part, pid): (Part, u32)| format!("{} {pid}", part.name());
+    let processes = open.processes().map(name).join(", ");
+    let _ = writeln!(std::io::stderr(), "round {round:<6} load on {processes}");
 }
 
 fn tell(round: u32, what: &str, per_second: f64) {

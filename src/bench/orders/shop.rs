@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::NAMESPACE;
 use crate::{
     bench::{
-        cpu::{Cpu, Local},
+        cpu::Part,
         database::{Scratch, Server as Postgres},
         server::{Server, Service, free_addrs},
         stock,
@@ -186,9 +186,9 @@ impl Open {
             .context("setting up customers")
     }
 
-    pub fn cpu(&self, local: Local) -> Cpu {
-        let processes = self.servers.each_ref().map(Server::process);
-        Cpu::now(&processes, local)
+    /// Whose processor time is spent by which process.
+    pub fn processes(&self) -> [(Part, u32); 5] {
+        self.servers.each_ref().map(Server::process)
     }
 
     pub async fn close(self) {
