@@ -25,9 +25,9 @@ use crate::bench::{
     zipf::Zipf,
 };
 
-/// Orders placed one after the other, so that each writes its rows by itself. Several, so that what a service writes for
-/// itself in that time rounds to nothing.
-const ALONE: u64 = 5;
+/// Orders placed one after the other, so that each writes its rows by itself. So many that what a service writes for itself
+/// in that time, when it starts above all, rounds to nothing.
+const ALONE: u64 = 16;
 
 /// What all rounds have in common.
 pub struct Lab<'a> {

@@ -101,6 +101,8 @@ async fn measure(
     postgres: &mut Postgres,
 ) -> anyhow::Result<Report> {
     let machine = Machine::of(postgres).await?;
+    // Events of a benchmark that was killed are about orders that nobody knows.
+    super::delete_topology(&configs.order.amqp, NAMESPACE).await;
     let skus = options.skus.get();
     let shop = Shop::build(postgres, configs, skus).await?;
     let floor = Floor::build(postgres, configs, skus).await?;

@@ -106,7 +106,7 @@ impl Report {
     }
 }
 
-/// By part, then what all of them spend; who only measures does not count there.
+/// By part, then what all of them spend; who only makes the load does not count there.
 fn cpu(f: &mut Formatter<'_>, title: &str, shares: &Shares) -> Result {
     let mut title = format!("{title}: ");
     let width = title.len();
@@ -115,11 +115,16 @@ fn cpu(f: &mut Formatter<'_>, title: &str, shares: &Shares) -> Result {
         row(f, &format!("{title:<width$}{}", part.name()), value)?;
         title.clear();
     }
-    let parts = shares
-        .iter()
-        .filter(|(part, _)| ![Part::LoadGenerator, Part::Pgbench].contains(part));
-    let sum: f64 = parts.filter_map(|(_, share)| *share).sum();
-    let name = "together, without the load's own";
+    let parts = || {
+        let load = [Part::LoadGenerator, Part::Pgbench];
+        shares.iter().filter(move |(part, _)| !load.contains(part))
+    };
+    let name = if parts().all(|(_, share)| share.is_some()) {
+        "together, but for the load itself"
+    } else {
+        "together, as far as seen"
+    };
+    let sum: f64 = parts().filter_map(|(_, share)| *share).sum();
     row(f, &format!("{:<width$}{name}", ""), hundredths(sum))
 }
 
