@@ -75,6 +75,7 @@ fn order(customer_id: Uuid) -> OrderData {
         discount: 3_000,
         points_redeemed: 0,
         points_returned: 0,
+        points_withheld: 0,
         net: None,
         total: 150_000,
         refunded: 0,
