@@ -7,7 +7,7 @@ use chassis::{Result, audit::Checked, idempotency::Once};
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
-use super::{CustomerView, OrderView, SalesView, UsageView, search::Asked};
+use super::{CustomerView, OrderView, SalesView, UsageView, search::Sought};
 use crate::domain::{Actor, Basket, BasketLine, Incentive, Order, OrderEvent, Pricing, Status};
 
 /// The orders, to change them. Every write puts rows, version check and event into one transaction.
@@ -219,7 +219,7 @@ pub struct Filter {
     /// With a line of this SKU, whole.
     pub sku: Option<String>,
     /// By the words of the order.
-    pub text: Vec<Asked>,
+    pub text: Vec<Sought>,
     /// `placed_at` and id of the last order of the page before.
     pub after: Option<(DateTime<Utc>, Uuid)>,
     pub limit: i64,

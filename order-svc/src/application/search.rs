@@ -24,13 +24,13 @@ pub(crate) fn id_term(id: Uuid) -> String {
 
 /// One of the things that are looked for: all of these words, each as the beginning of one of the order's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct Sought {
     pub words: Vec<String>,
     /// Or else this one: the beginning of an id, if it can be one.
     pub id: Option<String>,
 }
 
-impl Asked {
+impl Sought {
     /// What a text asks for, all of it at once.
     pub(crate) fn parse(text: &str) -> Vec<Self> {
         text.split_whitespace()
@@ -82,14 +82,14 @@ mod tests {
         let id = Uuid::from_u128(0x0192_abcd_1234_8000_8000_0000_0000_0001);
         let text = id.to_string();
         for length in [10, 20, 36] {
-            let asked = Asked::parse(&text[..length]);
+            let asked = Sought::parse(&text[..length]);
             let beginning = asked[0].id.as_deref().unwrap();
             assert!(id_term(id).starts_with(beginning), "{beginning}");
         }
-        let sku = &Asked::parse("85123A-255")[0];
+        let sku = &Sought::parse("85123A-255")[0];
         assert_eq!(sku.words, ["85123a", "255"]);
         assert_eq!(sku.id.as_deref(), Some("85123a255"));
-        let words = Asked::parse(" white  t-light - ");
+        let words = Sought::parse(" white  t-light - ");
         assert_eq!(words.len(), 2);
         assert!(words.iter().all(|asked| asked.id.is_none()));
     }

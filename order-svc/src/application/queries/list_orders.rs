@@ -12,7 +12,7 @@ use crate::{
         OrderView,
         freshness::Freshness,
         ports::{Filter, OrderViews},
-        search::Asked,
+        search::Sought,
     },
     domain::Status,
 };
@@ -58,7 +58,7 @@ impl ListOrdersHandler {
             from: query.from,
             to: query.to,
             sku: query.sku.filter(|sku| !sku.is_empty()),
-            text: asked(query.text.as_deref().unwrap_or_default())?,
+            text: sought(query.text.as_deref().unwrap_or_default())?,
             after: query.page.after()?,
             limit: limit + 1,
         };
@@ -79,14 +79,14 @@ impl ListOrdersHandler {
     }
 }
 
-fn asked(text: &str) -> Result<Vec<Asked>> {
+fn sought(text: &str) -> Result<Vec<Sought>> {
     if text.chars().count() > MAX_TEXT {
         let detail = format!("at most {MAX_TEXT} characters");
         return Err(Error::invalid_field("q", detail));
     }
-    let asked = Asked::parse(text);
-    if asked.is_empty() && !text.trim().is_empty() {
+    let sought = Sought::parse(text);
+    if sought.is_empty() && !text.trim().is_empty() {
         return Err(Error::invalid_field("q", "must have a letter or a digit"));
     }
-    Ok(asked)
+    Ok(sought)
 }

@@ -113,13 +113,13 @@ fn terms(filter: &Filter) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::application::search::Asked;
+    use crate::application::search::Sought;
 
     #[test]
     fn whatever_is_asked_for_is_one_operand() {
         let filter = Filter {
             sku: Some("A'\\ & B".to_owned()),
-            text: Asked::parse("heart 85123A-255"),
+            text: Sought::parse("heart 85123A-255"),
             ..Filter::default()
         };
         assert_eq!(

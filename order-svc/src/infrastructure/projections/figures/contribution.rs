@@ -102,6 +102,7 @@ mod tests {
             points: 50,
             point_value: 1,
             discount_code: Some("SPRING".to_owned()),
+            allotments: Vec::new(),
         };
         let incentive = Incentive {
             discount_code: Some("spring".to_owned()),
