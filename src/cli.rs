@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use crate::{audit, bench, docs, launch, replay, say_error, system::Configs};
+use crate::{audit, bench, docs, launch, replay, say, say_error, system::Configs};
 
 /// EasyOrder: orders, inventory, incentives and identities, with all services in one process
 #[derive(Debug, clap::Parser)]
@@ -32,6 +32,12 @@ enum Command {
     /// Prints each invariant with the rows that were looked at, then each row that breaks one. The exit status is 0 when
     /// all is well or was made so, 1 when violations remain, 2 when a service could not be asked.
     Audit(audit::Options),
+    /// Build a read model of order-svc anew, while orders go on, and put it in the place of the old one
+    Rebuild {
+        /// Which: each is built with what belongs to it
+        #[arg(value_parser = order_svc::View::parser())]
+        view: order_svc::View,
+    },
     /// Measure how much the system carries
     #[command(subcommand)]
     Bench(bench::Command),
@@ -79,6 +85,14 @@ impl Cli {
             }
             Command::Replay(options) => runtime.block_on(replay::run(options))?,
             Command::Audit(options) => return Ok(runtime.block_on(audit::run(options))),
+            Command::Rebuild { view } => {
+                let rebuilt = runtime.block_on(async {
+                    let config = chassis::config::from_env()?;
+                    order_svc::rebuild(&config, view).await
+                })?;
+                say(format_args!("{rebuilt}"));
+                true
+            }
             Command::Bench(command) => runtime.block_on(bench::run(command))?,
             Command::Docs {
                 directory,

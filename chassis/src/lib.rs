@@ -20,4 +20,4 @@ pub mod testing;
 pub mod trace;
 
 pub use error::{Code, Error, FieldError, Problem, Result};
-pub use service::{Service, run};
+pub use service::{Service, run, run_with};

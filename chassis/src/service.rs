@@ -296,18 +296,24 @@ pub async fn stop_requested() -> anyhow::Result<()> {
 }
 
 #[derive(Parser)]
-struct Cli {
+struct Cli<O: Subcommand> {
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<Command<O>>,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum Command<O: Subcommand> {
     /// Run the service (the default)
     Serve,
     /// Bring the database up to date, and end
     Migrate,
+    #[command(flatten)]
+    Own(O),
 }
+
+/// What a service has beside `serve` and `migrate`: nothing.
+#[derive(Subcommand)]
+enum NoCommands {}
 
 /// The `main` of a service's own binary.
 pub fn run<C: clap::Parser>(
@@ -315,11 +321,26 @@ pub fn run<C: clap::Parser>(
     migrate: impl AsyncFnOnce(&C) -> anyhow::Result<()>,
     start: impl AsyncFnOnce(C) -> anyhow::Result<Service>,
 ) -> ExitCode {
-    let command = Cli::command()
+    run_with(
+        name,
+        migrate,
+        start,
+        async |none: NoCommands, _| match none {},
+    )
+}
+
+/// The same, of a service with commands of its own.
+pub fn run_with<C: clap::Parser, O: Subcommand>(
+    name: &'static str,
+    migrate: impl AsyncFnOnce(&C) -> anyhow::Result<()>,
+    start: impl AsyncFnOnce(C) -> anyhow::Result<Service>,
+    own: impl AsyncFnOnce(O, C) -> anyhow::Result<()>,
+) -> ExitCode {
+    let command = Cli::<O>::command()
         .name(name)
         .version(env!("CARGO_PKG_VERSION"))
         .after_help(config::help(&config::describe::<C>()));
-    let cli = match Cli::from_arg_matches(&command.get_matches()) {
+    let cli = match Cli::<O>::from_arg_matches(&command.get_matches()) {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
@@ -335,6 +356,7 @@ pub fn run<C: clap::Parser>(
                     service.stop().await;
                     Ok(())
                 }
+                Command::Own(command) => own(command, config).await,
             }
         })
     });

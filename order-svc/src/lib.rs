@@ -16,11 +16,15 @@ use anyhow::Context as _;
 use application::{App, Ports};
 use chassis::{Service, amqp::Bus, audit, auth::Auth, grpc, ops::Ops, postgres};
 pub use config::Config;
+pub use infrastructure::projections::{Rebuilt, View};
 use infrastructure::{
     consumers::{ConfirmOrders, WithholdPoints},
     inventory_svc::InventorySvc,
-    postgres::{PgDecisions, PgHistoryViews, PgKeepingViews, PgLedgers, PgOrderViews, PgOrders},
-    projections::ProjectOrders,
+    postgres::{
+        PgDecisions, PgFigureViews, PgHistoryViews, PgKeepingViews, PgLedgers, PgOrderViews,
+        PgOrders,
+    },
+    projections::{self, ProjectOrders},
 };
 use proto::topology;
 use sqlx::PgPool;
@@ -35,6 +39,15 @@ pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 pub async fn migrate(config: &Config) -> anyhow::Result<()> {
     let pool = connect(config, 1).await?;
     postgres::migrate(&pool, &MIGRATOR).await
+}
+
+/// Builds a read model anew, while orders go on.
+///
+/// # Errors
+/// When another rebuild is at work, or the database does not have the tables.
+pub async fn rebuild(config: &Config, view: View) -> anyhow::Result<Rebuilt> {
+    let pool = connect(config, projections::CONNECTIONS).await?;
+    projections::rebuild(&pool, view).await
 }
 
 /// Starts the service; it runs until it is stopped.
@@ -109,6 +122,7 @@ fn app(pool: &PgPool, config: &Config, orders: PgOrders) -> anyhow::Result<App> 
         quotes: inventory,
         views: Arc::new(PgOrderViews::new(pool.clone())),
         histories: Arc::new(PgHistoryViews::new(pool.clone())),
+        figures: Arc::new(PgFigureViews::new(pool.clone())),
         keepings: Arc::new(PgKeepingViews::new(pool.clone())),
         ledgers: Arc::new(PgLedgers::new(pool.clone())),
     };

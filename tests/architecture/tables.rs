@@ -14,10 +14,14 @@ fn sql_of(source: &Source) -> impl Iterator<Item = &String> {
     source.literals.iter().filter(|literal| is_sql(literal))
 }
 
+/// The one look that a query takes at the write model: whether the view has got there yet. The owner's check goes with it.
+const WRITTEN_VERSION: &str =
+    "select version from orders where id = $1 and ($2::uuid is null or customer_id = $2)";
+
 /// What a query names outside the read models.
 fn beyond_read_model(source: &Source) -> Vec<String> {
     sql_of(source)
-        .flat_map(|sql| tables(sql))
+        .flat_map(|sql| tables(&sql.replace(WRITTEN_VERSION, "")))
         .filter(|table| !table.starts_with("read_model."))
         .map(|table| {
             format!(
@@ -165,6 +169,14 @@ fn a_query_of_the_write_model_is_caught() {
         broken[0].contains("`orders`") && broken[0].contains("sample.rs"),
         "{broken:?}"
     );
+}
+
+#[test]
+fn of_the_write_model_a_query_may_ask_for_the_version_alone() {
+    let wait = format!("select document, ({WRITTEN_VERSION}) from read_model.orders");
+    assert_none(beyond_read_model(&sample(&wait)));
+    let more = wait.replace("select version", "select version, status");
+    assert_eq!(beyond_read_model(&sample(&more)).len(), 1);
 }
 
 #[test]

@@ -60,6 +60,13 @@ async fn pending(shop: &Shop) -> BTreeMap<&'static str, i64> {
           where v.version is distinct from o.version",
     )
     .await;
+    count(
+        "stale figures",
+        shop.order(),
+        "select count(*) from orders o left join read_model.order_figures v on v.order_id = o.id
+          where v.version is distinct from o.version",
+    )
+    .await;
     let followed: Vec<(Uuid, i64)> =
         sqlx::query_as("select order_id, version from followed_orders")
             .fetch_all(shop.inventory())
@@ -146,6 +153,18 @@ pub async fn check(shop: &Shop) {
     .expect("views");
     assert_eq!(wrong, Vec::<Uuid>::new(), "the views show what was written");
     check_log(shop.order()).await;
+    let sums = "select coalesce(sum(orders), 0)::bigint, coalesce(sum(revenue), 0)::bigint from";
+    let counted: Vec<(i64, i64)> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "select count(*), coalesce(sum((document ->> 'total')::bigint), 0)::bigint from read_model.orders
+         union all {sums} read_model.sales_days union all {sums} read_model.customers"
+    )))
+    .fetch_all(shop.order())
+    .await
+    .expect("figures");
+    assert!(
+        counted.iter().all(|sums| *sums == counted[0]),
+        "the figures are the sums of the orders: {counted:?}"
+    );
     let doubtful: Vec<Uuid> = sqlx::query_scalar(
         "select o.id from orders o
           where not exists (select from decisions d where d.order_id = o.id and d.outcome = 'committed'

@@ -153,6 +153,10 @@ fn table() -> Vec<Row> {
         row("POST", "/v1/orders/{sent}/deliver", Staff, 200),
         row("POST", "/v1/orders/{sent}/returns", Staff, 200)
             .with(json!({"lines": [{"sku": "HEART", "quantity": 1}], "reason": "broken", "restock": false})),
+        row("GET", "/v1/reports/orders", Staff, 200),
+        row("GET", "/v1/reports/incentive-usage", Staff, 200),
+        row("GET", "/v1/reports/customers", Staff, 200),
+        row("GET", "/v1/reports/customers/{buyer}", Staff, 200),
         row("GET", "/v1/jobs", Admin, 200),
         row("GET", "/v1/jobs/summary", Admin, 200),
         row("GET", "/v1/jobs/{job}", Admin, 404),
@@ -170,6 +174,8 @@ struct Stage {
     admin: Client,
     visitor: Client,
     user: Uuid,
+    /// Who has ordered.
+    buyer: Uuid,
     order: String,
     /// Confirmed, to be sent.
     sent: String,
@@ -212,6 +218,7 @@ impl Stage {
             other: shop.customer().await,
             visitor: shop.visitor(),
             user: shop.customer().await.id().await,
+            buyer: customer.id().await,
             customer,
             staff,
             admin,
@@ -236,6 +243,7 @@ impl Stage {
         let mut text = text
             .replace("{me}", &format!("{who:?}").to_lowercase())
             .replace("{user}", &self.user.to_string())
+            .replace("{buyer}", &self.buyer.to_string())
             .replace("{role}", "temp")
             .replace("{sku}", "HEART")
             .replace("{unloved}", "UNLOVED")

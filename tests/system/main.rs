@@ -12,6 +12,7 @@ mod crashes;
 mod history;
 mod outages;
 mod program;
+mod rebuild;
 mod rush;
 mod sales;
 mod stopping;

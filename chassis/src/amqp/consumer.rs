@@ -32,8 +32,6 @@ use super::{
 };
 use crate::{Code, Error, Result, health::Check, trace::TraceContext};
 
-/// Events of one transaction, at most. It takes what is there and waits for no more.
-const BATCH: usize = 100;
 /// With so many events waiting for their next try, no new ones are taken.
 const MOST_HELD: usize = 100;
 /// One transaction. Then its connection counts as dead.
@@ -53,6 +51,11 @@ pub trait EventHandler: Send + Sync + 'static {
     /// The transaction is rolled back and each event tried alone: for ever while the error is transient, else five times
     /// before it becomes a dead letter.
     async fn handle(&self, tx: &mut PgConnection, events: &[CloudEvent]) -> Result<()>;
+
+    /// Events of one transaction, at most. It takes what is there and waits for no more.
+    fn batch(&self) -> u16 {
+        100
+    }
 }
 
 /// Feeds a queue to its handler until stopped. No outage of PostgreSQL or RabbitMQ ends it. `check` holds while the broker
@@ -108,7 +111,7 @@ impl Consumer {
     async fn session(&self, check: &Check, stop: &CancellationToken) -> anyhow::Result<()> {
         let (subscription, deliveries) = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            opened = Subscription::open(&self.bus, self.queue) => opened?,
+            opened = Subscription::open(&self.bus, self.queue, self.handler.batch()) => opened?,
         };
         check.set(true);
         let watch = async {
@@ -129,7 +132,7 @@ impl Consumer {
         deliveries: lapin::Consumer,
         stop: &CancellationToken,
     ) -> anyhow::Result<()> {
-        let mut batches = deliveries.ready_chunks(BATCH);
+        let mut batches = deliveries.ready_chunks(self.handler.batch().max(1).into());
         let mut holding = Holding::default();
         loop {
             let room = holding.len() < MOST_HELD;

@@ -14,8 +14,6 @@ use uuid::Uuid;
 
 use super::{Bus, link::LiveChannel};
 
-/// Deliveries that RabbitMQ sends ahead of their acks.
-const PREFETCH: u16 = 200;
 /// One exchange with the broker. lapin leaves some callers without an answer when it loses the connection under them.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often the channel is looked at.
@@ -27,15 +25,20 @@ pub(super) struct Subscription {
 }
 
 impl Subscription {
-    /// Waits for the connection as long as it takes.
-    pub async fn open(bus: &Bus, queue: Queue) -> anyhow::Result<(Self, lapin::Consumer)> {
+    /// Waits for the connection as long as it takes. RabbitMQ sends two batches ahead of their acks: while one is worked on,
+    /// the next is there.
+    pub async fn open(
+        bus: &Bus,
+        queue: Queue,
+        batch: u16,
+    ) -> anyhow::Result<(Self, lapin::Consumer)> {
         let live = bus.consuming_channel().await?;
         let channel = live.channel();
         let subscribe = async {
             // The queue may have been deleted since the connection was made.
             bus.topology.declare(channel, &[queue]).await?;
             channel
-                .basic_qos(PREFETCH, BasicQosOptions::default())
+                .basic_qos(batch.max(1).saturating_mul(2), BasicQosOptions::default())
                 .await?;
             channel
                 .basic_consume(

@@ -2,85 +2,85 @@ use std::{sync::Arc, time::Duration};
 
 use chassis::Result;
 use moka::sync::Cache;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::ports::OrderViews;
 
-/// Remembers what this process has written a moment ago, so that who wrote it also reads it, although the read model
-/// follows by way of RabbitMQ. It waits, for a bounded time; it never reads the write model.
-#[derive(Clone)]
-pub struct Freshness {
-    versions: Cache<Uuid, i64>,
-    latest_of: Cache<Uuid, Uuid>,
-}
-
+/// How long a reader waits for the read model, which follows by way of RabbitMQ.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Between two looks, at first; later longer, so that many readers are no burden while the read model is far behind.
+const FIRST_STEP: Duration = Duration::from_millis(5);
+const LONGEST_STEP: Duration = Duration::from_millis(80);
 /// How long a write is remembered: well beyond what the read model usually lags.
 const MEMORY: Duration = Duration::from_secs(60);
-/// How long a reader waits for it.
-const PATIENCE: Duration = Duration::from_secs(2);
-const STEP: Duration = Duration::from_millis(10);
 
-impl Default for Freshness {
-    fn default() -> Self {
+/// A reader's wait for what was written, for a bounded time.
+pub(super) struct Patience {
+    since: Instant,
+    step: Duration,
+}
+
+impl Patience {
+    pub fn new() -> Self {
         Self {
-            versions: memory(),
-            latest_of: memory(),
+            since: Instant::now(),
+            step: FIRST_STEP,
         }
+    }
+
+    /// Waits a little; false when it has been enough.
+    pub async fn wait(&mut self) -> bool {
+        if self.since.elapsed() > PATIENCE {
+            return false;
+        }
+        tokio::time::sleep(self.step).await;
+        self.step = LONGEST_STEP.min(self.step * 2);
+        true
     }
 }
 
-fn memory<V: Clone + Send + Sync + 'static>() -> Cache<Uuid, V> {
-    Cache::builder()
-        .max_capacity(100_000)
-        .time_to_live(MEMORY)
-        .build()
+/// Remembers what each customer has written last by way of this process, so that their list shows it. A single order needs
+/// no memory: the query sees how far it is.
+#[derive(Clone)]
+pub struct Freshness {
+    latest_of: Cache<Uuid, (Uuid, i64)>,
+}
+
+impl Default for Freshness {
+    fn default() -> Self {
+        let latest_of = Cache::builder()
+            .max_capacity(100_000)
+            .time_to_live(MEMORY)
+            .build();
+        Self { latest_of }
+    }
 }
 
 impl Freshness {
     /// Notes a write.
     pub fn note(&self, customer_id: Uuid, order_id: Uuid, version: i64) {
-        self.versions.insert(order_id, version);
-        self.latest_of.insert(customer_id, order_id);
+        self.latest_of.insert(customer_id, (order_id, version));
     }
 
-    /// Waits until the view shows what was written of this order. False: it does not yet.
-    pub async fn of_order(&self, views: &Arc<dyn OrderViews>, order_id: Uuid) -> Result<bool> {
-        let Some(expected) = self.versions.get(&order_id) else {
-            return Ok(true);
-        };
-        let started = tokio::time::Instant::now();
-        loop {
-            if views
-                .version(order_id)
-                .await?
-                .is_some_and(|shown| shown >= expected)
-            {
-                return Ok(true);
-            }
-            if started.elapsed() > PATIENCE {
-                return Ok(false);
-            }
-            tokio::time::sleep(STEP).await;
-        }
-    }
-
-    /// Whether this version of the order is older than what was written; `None`: the view does not show the order.
-    #[must_use]
-    pub fn is_ahead_of(&self, order_id: Uuid, shown: Option<i64>) -> bool {
-        self.versions
-            .get(&order_id)
-            .is_some_and(|expected| shown.is_none_or(|shown| shown < expected))
-    }
-
-    /// The same for what this customer has written last.
+    /// Waits until the view shows what this customer has written last. False: it does not yet.
     pub async fn of_customer(
         &self,
         views: &Arc<dyn OrderViews>,
         customer_id: Uuid,
     ) -> Result<bool> {
-        match self.latest_of.get(&customer_id) {
-            Some(order_id) => self.of_order(views, order_id).await,
-            None => Ok(true),
+        let Some((order_id, written)) = self.latest_of.get(&customer_id) else {
+            return Ok(true);
+        };
+        let mut patience = Patience::new();
+        loop {
+            let shown = views.version(order_id).await?;
+            if shown.is_some_and(|shown| shown >= written) {
+                return Ok(true);
+            }
+            if !patience.wait().await {
+                return Ok(false);
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ mod errors;
 mod freshness;
 pub mod ports;
 pub mod queries;
+pub mod search;
 mod view;
 
 use std::{sync::Arc, time::Duration};
@@ -20,12 +21,17 @@ use commands::{
 };
 use freshness::Freshness;
 use ports::{
-    Decisions, HistoryViews, Inventory, KeepingViews, Ledgers, OrderViews, Orders, QuoteViews,
+    Decisions, FigureViews, HistoryViews, Inventory, KeepingViews, Ledgers, OrderViews, Orders,
+    QuoteViews,
 };
 use queries::{
     GetHistoryHandler, GetOrderHandler, ListKeepingHandler, ListOrdersHandler, QuoteOrderHandler,
+    ReportCustomerHandler, ReportCustomersHandler, ReportIncentiveUsageHandler, ReportSalesHandler,
 };
-pub use view::{EventView, HistoryView, IncentiveView, LineView, OrderView, QuoteView};
+pub use view::{
+    CustomerView, EventView, HistoryView, IncentiveView, LineView, OrderView, QuoteView, SalesView,
+    UsageView,
+};
 
 /// The time, as PostgreSQL keeps it: what is answered now is what will be read later.
 pub(crate) fn now() -> DateTime<Utc> {
@@ -56,6 +62,10 @@ pub struct Queries {
     pub list_orders: ListOrdersHandler,
     pub quote_order: QuoteOrderHandler,
     pub list_keeping: ListKeepingHandler,
+    pub report_sales: ReportSalesHandler,
+    pub report_incentive_usage: ReportIncentiveUsageHandler,
+    pub report_customers: ReportCustomersHandler,
+    pub report_customer: ReportCustomerHandler,
 }
 
 /// The outside, as the use cases see it.
@@ -66,6 +76,7 @@ pub struct Ports {
     pub quotes: Arc<dyn QuoteViews>,
     pub views: Arc<dyn OrderViews>,
     pub histories: Arc<dyn HistoryViews>,
+    pub figures: Arc<dyn FigureViews>,
     pub keepings: Arc<dyn KeepingViews>,
     pub ledgers: Arc<dyn Ledgers>,
 }
@@ -81,6 +92,7 @@ impl App {
             quotes,
             views,
             histories,
+            figures,
             keepings,
             ledgers,
         } = ports;
@@ -111,11 +123,15 @@ impl App {
                 audit: AuditHandler::new(ledgers),
             },
             queries: Queries {
-                get_order: GetOrderHandler::new(views.clone(), freshness.clone()),
+                get_order: GetOrderHandler::new(views.clone()),
                 get_history: GetHistoryHandler::new(histories),
                 list_orders: ListOrdersHandler::new(views, freshness),
                 quote_order: QuoteOrderHandler::new(quotes),
                 list_keeping: ListKeepingHandler::new(keepings),
+                report_sales: ReportSalesHandler::new(figures.clone()),
+                report_incentive_usage: ReportIncentiveUsageHandler::new(figures.clone()),
+                report_customers: ReportCustomersHandler::new(figures.clone()),
+                report_customer: ReportCustomerHandler::new(figures),
             },
         }
     }

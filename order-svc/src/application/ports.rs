@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chassis::{Result, audit::Checked, idempotency::Once};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
-use super::OrderView;
+use super::{CustomerView, OrderView, SalesView, UsageView, search::Sought};
 use crate::domain::{Actor, Basket, BasketLine, Incentive, Order, OrderEvent, Pricing, Status};
 
 /// The orders, to change them. Every write puts rows, version check and event into one transaction.
@@ -192,21 +192,34 @@ pub enum Reserved {
 /// The orders, to look at.
 #[async_trait]
 pub trait OrderViews: Send + Sync {
-    async fn order(&self, id: Uuid, owner: Option<Uuid>) -> Result<Option<OrderView>>;
+    /// An order of this owner, or of anybody.
+    async fn order(&self, id: Uuid, owner: Option<Uuid>) -> Result<Seen>;
     /// Newest first.
     async fn orders(&self, filter: &Filter) -> Result<Vec<OrderView>>;
     /// The version that the view shows; None if it does not show the order.
     async fn version(&self, id: Uuid) -> Result<Option<i64>>;
 }
 
-#[derive(Debug, Clone)]
+/// An order, as far as the view has followed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    pub shown: Option<OrderView>,
+    /// The version that was written at that moment; None: there is no such order.
+    pub written: Option<i64>,
+}
+
+#[derive(Debug, Clone, Default)]
 pub struct Filter {
-    pub owner: Option<Uuid>,
+    pub customer: Option<Uuid>,
     pub status: Option<Status>,
     /// Placed at or after.
     pub from: Option<DateTime<Utc>>,
     /// Placed before.
     pub to: Option<DateTime<Utc>>,
+    /// With a line of this SKU, whole.
+    pub sku: Option<String>,
+    /// By the words of the order.
+    pub text: Vec<Sought>,
     /// `placed_at` and id of the last order of the page before.
     pub after: Option<(DateTime<Utc>, Uuid)>,
     pub limit: i64,
@@ -232,6 +245,39 @@ pub struct LoggedEvent {
     pub total: i64,
     pub refunded: i64,
     pub reason: Option<String>,
+}
+
+/// What orders add up to, to look at. Newest first.
+#[async_trait]
+pub trait FigureViews: Send + Sync {
+    async fn sales(
+        &self,
+        days: Days,
+        after: Option<(NaiveDate, String)>,
+        limit: i64,
+    ) -> Result<Vec<SalesView>>;
+    /// Of one code, whatever its case, or of all.
+    async fn incentive_usage(
+        &self,
+        code: Option<&str>,
+        days: Days,
+        after: Option<(NaiveDate, String, String)>,
+        limit: i64,
+    ) -> Result<Vec<UsageView>>;
+    async fn customers(
+        &self,
+        after: Option<(DateTime<Utc>, Uuid, String)>,
+        limit: i64,
+    ) -> Result<Vec<CustomerView>>;
+    /// One for each currency.
+    async fn customer(&self, id: Uuid) -> Result<Vec<CustomerView>>;
+}
+
+/// The first and the last day.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Days {
+    pub from: Option<NaiveDate>,
+    pub to: Option<NaiveDate>,
 }
 
 /// What orders keep of their holds, to look at: the orders themselves, not what people see of them.

@@ -3,6 +3,7 @@
 mod changes;
 mod history;
 mod orders;
+mod reports;
 
 use std::sync::Arc;
 
@@ -27,6 +28,13 @@ impl Permission for OrdersManage {
     const NAME: &'static str = "orders:manage";
 }
 
+/// Seeing what all orders add up to.
+struct ReportsRead;
+
+impl Permission for ReportsRead {
+    const NAME: &'static str = "reports:read";
+}
+
 #[derive(Clone, FromRef)]
 struct Context {
     app: Arc<App>,
@@ -37,7 +45,10 @@ struct Context {
 #[openapi(
     info(title = "order-svc", description = "Orders"),
     modifiers(&BearerToken),
-    tags((name = "orders", description = "Placing, seeing and cancelling orders"))
+    tags(
+        (name = "orders", description = "Placing, seeing and cancelling orders"),
+        (name = "reports", description = "What orders add up to")
+    )
 )]
 struct Document;
 
@@ -52,6 +63,10 @@ fn routes() -> OpenApiRouter<Context> {
         .routes(routes!(changes::ship))
         .routes(routes!(changes::deliver))
         .routes(routes!(changes::return_lines))
+        .routes(routes!(reports::sales))
+        .routes(routes!(reports::incentive_usage))
+        .routes(routes!(reports::customers))
+        .routes(routes!(reports::customer))
 }
 
 /// First as the owner; only who asks for another's order costs the question whether they may.

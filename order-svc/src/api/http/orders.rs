@@ -90,6 +90,14 @@ pub(super) struct Which {
     from: Option<DateTime<Utc>>,
     /// Placed before.
     to: Option<DateTime<Utc>>,
+    /// Of this customer.
+    customer_id: Option<Uuid>,
+    /// With a line of this SKU, whole; case counts.
+    sku: Option<String>,
+    /// At most 100 characters. Each word must begin one of the order's: of the names and SKUs of its lines, its discount
+    /// code, its id; in any case.
+    #[param(max_length = 100)]
+    q: Option<String>,
 }
 
 /// Place an order
@@ -152,7 +160,7 @@ pub(super) async fn quote(
 
 /// List orders
 ///
-/// Newest first: your own; with `orders:manage`, everybody's.
+/// Newest first: your own; with `orders:manage`, everybody's. Of what was asked for, all must hold.
 #[utoipa::path(get, path = "/v1/orders", tag = "orders", params(Which, Page), security(("bearer" = [])),
     responses(
         (status = 200, description = "A page of orders", body = List<OrderView>),
@@ -178,9 +186,12 @@ pub(super) async fn list(
     let owner = (!caller.may(ORDERS_MANAGE).await?).then_some(caller.id);
     let query = ListOrders {
         owner,
+        customer_id: which.customer_id,
         status,
         from: which.from,
         to: which.to,
+        sku: which.sku,
+        text: which.q,
         page,
     };
     Ok(Json(app.queries.list_orders.handle(query).await?))
@@ -193,7 +204,8 @@ pub(super) async fn list(
     responses(
         (status = 200, description = "The order", body = OrderView),
         (status = 401, description = "Not signed in", body = Problem),
-        (status = 404, description = "No order of yours has this id", body = Problem)))]
+        (status = 404, description = "No order of yours has this id", body = Problem),
+        (status = 503, description = "It was placed a moment ago; try again", body = Problem)))]
 pub(super) async fn get(
     State(app): State<Arc<App>>,
     caller: Caller,

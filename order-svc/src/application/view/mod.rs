@@ -1,3 +1,4 @@
+mod figures;
 mod history;
 mod quote;
 
@@ -7,6 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use self::{
+    figures::{CustomerView, SalesView, UsageView},
     history::{EventView, HistoryView},
     quote::QuoteView,
 };

@@ -4,6 +4,7 @@
 mod decisions;
 mod event_log;
 mod events;
+mod figure_views;
 mod histories;
 mod keepings;
 mod ledgers;
@@ -12,6 +13,9 @@ mod rows;
 mod views;
 
 pub use decisions::PgDecisions;
+#[cfg(test)]
+pub(crate) use events::order_data;
+pub use figure_views::PgFigureViews;
 pub use histories::PgHistoryViews;
 pub use keepings::PgKeepingViews;
 pub use ledgers::PgLedgers;

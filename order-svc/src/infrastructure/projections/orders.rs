@@ -1,91 +1,82 @@
-use std::collections::HashMap;
+//! `read_model.orders`: each order as its owner sees it.
 
-use async_trait::async_trait;
-use chassis::{Result, amqp::EventHandler};
-use proto::{
-    cloudevents::CloudEvent,
-    events::order::{OrderData, Status},
-};
+use std::collections::HashSet;
+
+use chassis::Result;
+use proto::events::order::{OrderData, Status};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::{search, target::Schema};
 use crate::{
     application::{IncentiveView, LineView, OrderView},
     domain,
 };
 
-/// Feeds `read_model.orders`: each order as its newest event tells it.
-pub struct ProjectOrders;
-
-#[async_trait]
-impl EventHandler for ProjectOrders {
-    async fn handle(&self, tx: &mut PgConnection, events: &[CloudEvent]) -> Result<()> {
-        let mut newest: HashMap<Uuid, OrderView> = HashMap::new();
-        for event in events {
-            let order = view(event.data()?);
-            match newest.get(&order.id) {
-                Some(known) if known.version >= order.version => {}
-                _ => {
-                    newest.insert(order.id, order);
-                }
-            }
-        }
-        let mut orders: Vec<OrderView> = newest.into_values().collect();
-        // Two replicas write in the same order, and do not wait for each other in a ring.
-        orders.sort_unstable_by_key(|order| order.id);
-        upsert(tx, &orders).await
-    }
-}
-
-/// A late or repeated event loses against what is there: the view never goes backwards.
-async fn upsert(tx: &mut PgConnection, orders: &[OrderView]) -> Result<()> {
-    let ids: Vec<Uuid> = orders.iter().map(|order| order.id).collect();
-    let customers: Vec<Uuid> = orders.iter().map(|order| order.customer_id).collect();
-    let statuses: Vec<String> = orders.iter().map(|order| order.status.clone()).collect();
-    let versions: Vec<i64> = orders.iter().map(|order| order.version).collect();
-    let times: Vec<_> = orders.iter().map(|order| order.placed_at).collect();
-    let documents = orders
+/// Shows orders, sorted by id. A late or repeated event loses against what is there: the view never goes backwards.
+pub(super) async fn apply(
+    tx: &mut PgConnection,
+    schema: Schema,
+    orders: &[OrderData],
+) -> Result<()> {
+    let views: Vec<OrderView> = orders.iter().map(view).collect();
+    let ids: Vec<Uuid> = views.iter().map(|order| order.id).collect();
+    let customers: Vec<Uuid> = views.iter().map(|order| order.customer_id).collect();
+    let statuses: Vec<&str> = views.iter().map(|order| order.status.as_str()).collect();
+    let versions: Vec<i64> = views.iter().map(|order| order.version).collect();
+    let times: Vec<_> = views.iter().map(|order| order.placed_at).collect();
+    let documents = views
         .iter()
-        .map(serde_json::to_value)
+        .map(serde_json::to_string)
         .collect::<Result<Vec<_>, _>>()?;
-    sqlx::query!(
+    let written: Vec<Uuid> = sqlx::query_scalar(schema.sql(
         "insert into read_model.orders as shown (order_id, customer_id, status, version, placed_at, document)
-         select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::timestamptz[], $6::jsonb[])
+         select id, customer, status, version, placed_at, document::jsonb
+           from unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::timestamptz[], $6::text[])
+                as told (id, customer, status, version, placed_at, document)
          on conflict (order_id) do update
             set status = excluded.status, version = excluded.version, document = excluded.document
-          where shown.version < excluded.version",
-        &ids,
-        &customers,
-        &statuses,
-        &versions,
-        &times,
-        &documents,
-    )
-    .execute(tx)
+          where shown.version < excluded.version
+         returning order_id",
+    ))
+    .bind(ids)
+    .bind(customers)
+    .bind(statuses)
+    .bind(versions)
+    .bind(times)
+    .bind(documents)
+    .fetch_all(&mut *tx)
     .await?;
-    Ok(())
+    let written: HashSet<Uuid> = written.into_iter().collect();
+    let changed = orders
+        .iter()
+        .filter(|order| written.contains(&order.order_id));
+    search::write(tx, schema, changed).await
 }
 
-/// Shows these orders as they are given, whatever was shown before, and no longer shows those of `gone`. Whoever calls
-/// this has locked the orders: no newer version can exist.
-pub(crate) async fn rewrite(
+/// Shows orders as they are given, whatever was shown before, and no longer shows those of `gone`.
+pub(super) async fn rewrite(
     tx: &mut PgConnection,
-    orders: &[OrderView],
+    schema: Schema,
+    orders: &[OrderData],
     gone: &[Uuid],
 ) -> Result<()> {
-    let ids: Vec<Uuid> = orders.iter().map(|order| order.id).collect();
-    sqlx::query!(
+    let ids: Vec<Uuid> = orders.iter().map(|order| order.order_id).collect();
+    for statement in [
         "delete from read_model.orders where order_id = any($1) or order_id = any($2)",
-        &ids,
-        gone,
-    )
-    .execute(&mut *tx)
-    .await?;
-    upsert(tx, orders).await
+        "delete from read_model.order_search where order_id = any($1) or order_id = any($2)",
+    ] {
+        sqlx::query(schema.sql(statement))
+            .bind(&ids)
+            .bind(gone)
+            .execute(&mut *tx)
+            .await?;
+    }
+    apply(tx, schema, orders).await
 }
 
 /// The order as its owner sees it.
-pub(crate) fn view(order: OrderData) -> OrderView {
+pub(crate) fn view(order: &OrderData) -> OrderView {
     let status = match order.status {
         Status::Placed => domain::Status::Placed,
         Status::Confirmed => domain::Status::Confirmed,
@@ -98,13 +89,13 @@ pub(crate) fn view(order: OrderData) -> OrderView {
         customer_id: order.customer_id,
         status: status.as_str().to_owned(),
         version: order.version,
-        currency: order.currency,
+        currency: order.currency.clone(),
         lines: order
             .lines
-            .into_iter()
+            .iter()
             .map(|line| LineView {
-                sku: line.sku,
-                name: line.name,
+                sku: line.sku.clone(),
+                name: line.name.clone(),
                 quantity: line.quantity,
                 unit_price: line.unit_price,
                 discount: line.discount,
@@ -121,8 +112,8 @@ pub(crate) fn view(order: OrderData) -> OrderView {
         total: order.total,
         refunded: order.refunded,
         points_withheld: order.points_withheld,
-        incentive: order.incentive.map(|incentive| IncentiveView {
-            discount_code: incentive.discount_code,
+        incentive: order.incentive.as_ref().map(|incentive| IncentiveView {
+            discount_code: incentive.discount_code.clone(),
             redeem_points: incentive.redeem_points,
         }),
         placed_at: order.placed_at,
