@@ -30,8 +30,18 @@ impl OrderTarget {
         match self.stage {
             // Nothing is kept in a hold that was given back.
             Stage::Cancelled => None,
-            Stage::Live | Stage::Shipped | Stage::Delivered => kept.or(returned),
+            Stage::Live | Stage::Shipped | Stage::Delivered => {
+                self.given_back(holds).or(kept).or(returned)
+            }
         }
+    }
+
+    /// A committed hold that was given back. To an event that may be late this is no error; here nothing is late.
+    fn given_back(&self, holds: &[Hold]) -> Option<String> {
+        holds
+            .iter()
+            .find(|hold| self.holds.contains(&hold.key.hold_no) && hold.state.is_closed())
+            .map(|hold| format!("hold {} was given back", hold.key.hold_no))
     }
 
     /// The first SKU of which the holds keep more or less than the order wants.
