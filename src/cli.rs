@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use crate::{audit, bench, docs, launch, replay, say, say_error, system::Configs};
+use crate::{audit, bench, docs, generate, launch, replay, say, say_error, system::Configs};
 
 /// EasyOrder: orders, inventory, incentives and identities, with all services in one process
 #[derive(Debug, clap::Parser)]
@@ -27,6 +27,12 @@ enum Command {
     Migrate,
     /// Play a history of real sales against a running system, and account for every row
     Replay(replay::Options),
+    /// Add orders as a shop has them after years, by the thousand or the million, for trials
+    ///
+    /// Fills the databases of order-svc and inventory-svc, which are created if they are missing, with products, orders and
+    /// all that belongs to them, as if customers had placed the orders within the last two years; then builds the read
+    /// models anew. No event is published. Customers are only ids: nobody can sign in as one. A second run adds more.
+    Generate(generate::Options),
     /// Check everything that must hold, in and between order-svc and inventory-svc
     ///
     /// Prints each invariant with the rows that were looked at, then each row that breaks one. The exit status is 0 when
@@ -84,6 +90,10 @@ impl Cli {
                 true
             }
             Command::Replay(options) => runtime.block_on(replay::run(options))?,
+            Command::Generate(options) => {
+                runtime.block_on(generate::run(options))?;
+                true
+            }
             Command::Audit(options) => return Ok(runtime.block_on(audit::run(options))),
             Command::Rebuild { view } => {
                 let rebuilt = runtime.block_on(async {

@@ -7,10 +7,12 @@ pub mod cli;
 mod client;
 mod demo;
 mod docs;
+mod generate;
 pub mod help;
 mod launch;
 pub mod replay;
 mod system;
+mod zipf;
 
 use std::{fmt::Arguments, io::Write as _};
 

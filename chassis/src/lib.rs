@@ -12,6 +12,7 @@ pub mod http;
 pub mod idempotency;
 pub mod ops;
 pub mod postgres;
+pub mod progress;
 mod server;
 pub mod service;
 pub mod telemetry;

@@ -1,5 +1,7 @@
 //! The service's own database.
 
+mod copy;
+
 use std::{net::IpAddr, str::FromStr, time::Duration};
 
 use anyhow::Context as _;
@@ -10,6 +12,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
 };
 
+pub use self::copy::{Copy, bytea};
 use crate::config::Secret;
 
 /// Tables that the chassis itself needs in each database: outbox, inbox, idempotency.

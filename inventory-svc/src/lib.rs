@@ -17,6 +17,7 @@ use anyhow::Context as _;
 use application::{App, Ports, ports::Holds};
 use chassis::{Service, amqp::Bus, audit, auth::Auth, grpc, ops::Ops, postgres};
 pub use config::{Config, Reservations};
+pub use infrastructure::postgres::generate;
 use infrastructure::{
     consumers::FollowOrders,
     order_keepings::OrderKeepings,

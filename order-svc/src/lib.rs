@@ -16,7 +16,6 @@ use anyhow::Context as _;
 use application::{App, Ports};
 use chassis::{Service, amqp::Bus, audit, auth::Auth, grpc, ops::Ops, postgres};
 pub use config::Config;
-pub use infrastructure::projections::{Rebuilt, View};
 use infrastructure::{
     consumers::{ConfirmOrders, WithholdPoints},
     inventory_svc::InventorySvc,
@@ -25,6 +24,10 @@ use infrastructure::{
         PgOrders,
     },
     projections::{self, ProjectOrders},
+};
+pub use infrastructure::{
+    postgres::generate,
+    projections::{Rebuilt, View},
 };
 use proto::topology;
 use sqlx::PgPool;

@@ -13,7 +13,6 @@ mod reserve;
 mod server;
 mod stock;
 mod text;
-mod zipf;
 
 use std::{fmt::Display, io::Write as _, path::Path, time::Duration};
 

@@ -9,6 +9,7 @@ mod audit;
 mod benchmark;
 mod configuration;
 mod crashes;
+mod generate;
 mod history;
 mod outages;
 mod program;

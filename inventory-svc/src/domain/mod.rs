@@ -18,7 +18,8 @@ pub use discount::{
     Terms, TermsChange, TermsDraft, allot,
 };
 pub use hold::{
-    Changes, Hold, HoldError, HoldKey, HoldLine, HoldState, OrderTarget, Settlement, Stage, Verdict,
+    Changes, Hold, HoldError, HoldKey, HoldLine, HoldState, Move, OrderTarget, Settlement, Stage,
+    Verdict,
 };
 pub use import::{Column, Fault, ImportRow, Outcome, Planned, Standing};
 pub use loyalty::{

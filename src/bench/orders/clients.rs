@@ -12,9 +12,11 @@ use reqwest::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::bench::{
-    load::{Clients, DEADLINE, Refusal, split},
-    stock::sku,
+use crate::{
+    bench::{
+        load::{Clients, DEADLINE, Refusal, split},
+        stock::sku,
+    },
     zipf::Zipf,
 };
 

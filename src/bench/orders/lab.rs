@@ -18,10 +18,12 @@ use super::{
     settle::settle,
     shop::{Open, Shop},
 };
-use crate::bench::{
-    cpu::{Cpu, Local, Part},
-    load::{self, Tally},
-    progress::{Show, show},
+use crate::{
+    bench::{
+        cpu::{Cpu, Local, Part},
+        load::{self, Tally},
+        progress::{Show, show},
+    },
     zipf::Zipf,
 };
 

@@ -25,9 +25,8 @@ use super::{
     cpu::Local,
     database::{Server as Postgres, is_local},
     machine::Machine,
-    zipf::Zipf,
 };
-use crate::system::Configs;
+use crate::{system::Configs, zipf::Zipf};
 
 /// Sets its exchanges and queues apart from those of a system.
 const NAMESPACE: &str = "easyorder-bench-orders";

@@ -11,9 +11,11 @@ use tonic::transport::Channel;
 use uuid::Uuid;
 
 use super::HOLD_SECONDS;
-use crate::bench::{
-    load::{Clients, DEADLINE, Refusal},
-    stock::sku,
+use crate::{
+    bench::{
+        load::{Clients, DEADLINE, Refusal},
+        stock::sku,
+    },
     zipf::Zipf,
 };
 

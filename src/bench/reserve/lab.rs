@@ -14,13 +14,15 @@ use proto::inventory::v1::{
 use tonic::transport::Channel;
 
 use super::{HOLD_SECONDS, NAMESPACE, Options, callers::Callers, name, report::Measured};
-use crate::bench::{
-    cpu::{Cpu, Local},
-    database::{Scratch, Server as Postgres},
-    load::{self, Tally, split},
-    progress::{Show, show},
-    server::{Server, Service, free_addrs},
-    stock::{Count, sku},
+use crate::{
+    bench::{
+        cpu::{Cpu, Local},
+        database::{Scratch, Server as Postgres},
+        load::{self, Tally, split},
+        progress::{Show, show},
+        server::{Server, Service, free_addrs},
+        stock::{Count, sku},
+    },
     zipf::Zipf,
 };
 

@@ -21,8 +21,8 @@ use super::{
     database::{Server as Postgres, is_local},
     machine::Machine,
     stock,
-    zipf::Zipf,
 };
+use crate::zipf::Zipf;
 
 /// No hold of a benchmark ends, however long it runs.
 const HOLD_SECONDS: i32 = 7 * 86_400;

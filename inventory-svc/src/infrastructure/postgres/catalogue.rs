@@ -19,6 +19,8 @@ use crate::{
 mod import;
 mod listing;
 
+pub(super) use listing::list;
+
 pub struct PgCatalogue {
     pool: PgPool,
 }

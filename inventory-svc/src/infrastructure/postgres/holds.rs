@@ -31,6 +31,7 @@ mod events;
 mod take;
 mod writer;
 
+pub(super) use take::fingerprint;
 pub use writer::BatchedHolds;
 
 pub struct PgHolds {

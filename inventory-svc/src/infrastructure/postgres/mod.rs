@@ -4,6 +4,7 @@ mod catalogue;
 mod code_uses;
 mod discount_code_views;
 mod discount_codes;
+pub mod generate;
 mod holds;
 mod ledgers;
 mod loyalty;

@@ -5,6 +5,7 @@ mod decisions;
 mod event_log;
 mod events;
 mod figure_views;
+pub mod generate;
 mod histories;
 mod keepings;
 mod ledgers;

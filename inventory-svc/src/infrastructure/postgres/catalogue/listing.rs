@@ -71,7 +71,10 @@ pub(super) fn event(product: &ProductChanged, version: i64) -> Result<CloudEvent
 }
 
 /// Brings these products' rows of the list to what stands. The caller holds their locks, as for [`announce`].
-pub(super) async fn list(tx: &mut PgConnection, skus: &[String]) -> Result<()> {
+pub(in crate::infrastructure::postgres) async fn list(
+    tx: &mut PgConnection,
+    skus: &[String],
+) -> Result<()> {
     sqlx::query!(
         "with removed as (
              delete from read_model.products as listed using products as known

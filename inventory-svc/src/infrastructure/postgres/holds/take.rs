@@ -177,7 +177,7 @@ fn overtaken(error: sqlx::Error) -> Failure {
 }
 
 /// What the hold asks for, as far as a repetition must be the same.
-fn fingerprint(basket: &Basket) -> Vec<u8> {
+pub(in crate::infrastructure::postgres) fn fingerprint(basket: &Basket) -> Vec<u8> {
     let mut hash = Sha256::new();
     hash.update(basket.customer_id.as_bytes());
     for line in basket.lines() {

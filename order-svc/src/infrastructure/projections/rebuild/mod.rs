@@ -9,15 +9,14 @@ mod tables;
 
 use std::{
     fmt,
-    io::{IsTerminal as _, Write as _},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, bail};
+use chassis::progress::Progress;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use indicatif::HumanCount;
 use sqlx::PgPool;
-use tokio::time::MissedTickBehavior;
 
 /// What can be built anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,8 +72,6 @@ impl View {
 pub const CONNECTIONS: u32 = copy::WORKERS as u32 + 1;
 /// Names the lock that whoever rebuilds holds for as long as it is connected.
 const LOCK: i64 = 0x6561_7379_7669_6577;
-/// Where nobody watches a bar, a line is written so often.
-const LINES: Duration = Duration::from_secs(5);
 
 /// How a rebuild went.
 #[derive(Debug, Clone, Copy)]
@@ -118,9 +115,10 @@ pub async fn rebuild(pool: &PgPool, view: View) -> anyhow::Result<Rebuilt> {
         bail!("another rebuild is at work");
     }
     tables::begin(&mut owner, view).await?;
-    let bar = Progress::begin(view, copy::count(&mut owner).await?);
-    copy::copy(pool, view, &bar.bar).await.context("copying")?;
-    let orders = bar.bar.position();
+    let bar = Progress::begin(view.name(), "orders", copy::count(&mut owner).await?);
+    bar.says("copying");
+    copy::copy(pool, view, bar.bar()).await.context("copying")?;
+    let orders = bar.bar().position();
     bar.says("indexes");
     indexes::build(&mut owner, view).await.context("indexes")?;
     bar.says("swapping");
@@ -132,61 +130,6 @@ pub async fn rebuild(pool: &PgPool, view: View) -> anyhow::Result<Rebuilt> {
         lasted: begun.elapsed(),
         locked,
     })
-}
-
-/// A bar on a terminal, a line now and then elsewhere. It goes with the value.
-struct Progress {
-    bar: ProgressBar,
-    lines: Option<tokio::task::JoinHandle<()>>,
-}
-
-impl Progress {
-    fn begin(view: View, orders: u64) -> Self {
-        let bar = ProgressBar::new(orders).with_message("copying");
-        let template = "{prefix} [{wide_bar}] {human_pos}/{human_len} {per_sec} {eta} {msg}";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("=> "));
-        }
-        bar.set_prefix(view.name());
-        if std::io::stderr().is_terminal() {
-            bar.enable_steady_tick(Duration::from_millis(250));
-            return Self { bar, lines: None };
-        }
-        let watched = bar.clone();
-        let lines = tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(LINES);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            ticks.tick().await;
-            loop {
-                ticks.tick().await;
-                let _ = writeln!(
-                    std::io::stderr(),
-                    "{}: {} of {} orders, {}",
-                    watched.prefix(),
-                    HumanCount(watched.position()),
-                    HumanCount(watched.length().unwrap_or_default()),
-                    watched.message(),
-                );
-            }
-        });
-        Self {
-            bar,
-            lines: Some(lines),
-        }
-    }
-
-    fn says(&self, what: &'static str) {
-        self.bar.set_message(what);
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
-        if let Some(lines) = &self.lines {
-            lines.abort();
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Which SKUs an order is about.
+//! What comes up often, and what seldom.
 
 use rand::{RngExt as _, rngs::SmallRng};
 
