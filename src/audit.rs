@@ -101,6 +101,38 @@ pub async fn run(options: Options) -> ExitCode {
     report.status()
 }
 
+/// What is amiss in order-svc, of changes of a moment ago, too; empty when all is well.
+///
+/// # Errors
+/// When it cannot be asked.
+pub async fn of_orders(order_grpc_url: &str) -> anyhow::Result<Vec<String>> {
+    let options = Options {
+        repair: false,
+        settle: 0,
+        json: false,
+        order_grpc_url: order_grpc_url.to_owned(),
+        inventory_grpc_url: String::new(),
+    };
+    let mut report = Report::default();
+    ask(&mut report, "order-svc", order_grpc_url, &options).await?;
+    anyhow::ensure!(!report.checked.is_empty(), "nothing was checked");
+    let mut amiss: Vec<String> = report
+        .violations
+        .iter()
+        .map(|violation| {
+            format!(
+                "{}: {} {}",
+                violation.invariant, violation.row, violation.detail
+            )
+        })
+        .collect();
+    let more = report.remaining - i64::try_from(amiss.len()).unwrap_or(i64::MAX);
+    if more > 0 {
+        amiss.push(format!("... and {more} more violations"));
+    }
+    Ok(amiss)
+}
+
 async fn ask(
     report: &mut Report,
     service: &'static str,

@@ -68,7 +68,9 @@ impl Tally {
         })
     }
 
-    fn add(&mut self, other: Self) -> anyhow::Result<()> {
+    /// # Errors
+    /// Never, as long as all histograms are of one kind.
+    pub fn add(&mut self, other: Self) -> anyhow::Result<()> {
         self.accepted += other.accepted;
         self.in_time += other.in_time;
         self.latency.add(other.latency)?;

@@ -9,8 +9,11 @@ mod machine;
 mod orders;
 mod programs;
 mod progress;
+mod reads;
 mod reserve;
 mod server;
+mod settle;
+mod shop;
 mod stock;
 mod text;
 
@@ -47,6 +50,20 @@ pub enum Command {
     /// Other work on the machine changes the figures: measure on a quiet one.
     #[command(verbatim_doc_comment)]
     Orders(orders::Options),
+    /// Whether lists and orders are read as quickly among a million orders as among ten thousand
+    ///
+    /// Runs each service in a process of its own, on databases made for this (easyorder_bench_reads_*, beside that of
+    /// ORDER_DATABASE_URL, dropped in the end) and on RabbitMQ queues of its own. Generates orders (see `easyorder
+    /// generate`), asks the gateway for pages of lists and for orders, one caller at a time and eight, generates more and
+    /// asks the same again. A million orders need about 15 GB of disk.
+    ///
+    /// With --rebuild, both read models are then built anew while orders come in at a steady pace and others read. It is
+    /// a failure if any request fails meanwhile, if an order that was acknowledged is missing or stale afterwards, or if the
+    /// audit of order-svc finds anything.
+    ///
+    /// Other work on the machine changes the figures: measure on a quiet one.
+    #[command(verbatim_doc_comment)]
+    Reads(reads::Options),
     /// A service under test; ends when its standard input does
     #[command(hide = true)]
     Serve { service: server::Service },
@@ -60,6 +77,7 @@ pub async fn run(command: Command) -> anyhow::Result<bool> {
     match command {
         Command::Reserve(options) => reserve::run(options).await,
         Command::Orders(options) => orders::run(options).await,
+        Command::Reads(options) => reads::run(options).await,
         Command::Serve { service } => server::serve(service).await.map(|()| true),
     }
 }

@@ -6,7 +6,10 @@ mod story;
 
 use std::num::NonZero;
 
-pub use self::{fill::fill, shop::Plan};
+pub use self::{
+    fill::{fill, look_at},
+    shop::Plan,
+};
 use crate::{say, system::Configs};
 
 /// How much of it.

@@ -220,3 +220,70 @@ async fn orders_are_measured_counted_and_compared_with_the_floor() {
     assert_eq!(databases(&shop).await, Vec::<String>::new());
     shop.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_are_measured_at_two_sizes_and_nothing_is_missing_after_a_rebuild_under_load() {
+    let shop = Shop::closed().await;
+    let program = Program::of(&shop);
+    let file = program.file("report.json");
+    let mut process = program.run(&[
+        "bench",
+        "reads",
+        "--small",
+        "200",
+        "--large",
+        "1000",
+        "--rounds",
+        "1",
+        "--seconds",
+        "1",
+        "--rebuild",
+        "--rate",
+        "20",
+        "--report",
+        &file.display().to_string(),
+    ]);
+    let status = process.end().await;
+    let output = process.output();
+    // It looks for every order that was acknowledged, and asks the audit; a difference is a failure.
+    assert!(status.success(), "{status}\n{output}");
+
+    let report: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    assert_eq!(report["problems"], serde_json::json!([]));
+    let reads = report["reads"].as_array().unwrap();
+    for question in ["an order", "list, first page", "list, deep page"] {
+        for callers in [1, 8] {
+            let read = reads
+                .iter()
+                .find(|read| read["question"] == question && read["callers"] == callers)
+                .unwrap_or_else(|| panic!("{question} by {callers} in {reads:#?}"));
+            assert!(number(read, "answers_small") > 0.0 && number(read, "answers_large") > 0.0);
+            let ratio = number(&read["large_ms"], "p50") / number(&read["small_ms"], "p50");
+            assert!(
+                (number(read, "median_ratio") - ratio).abs() < 1e-9,
+                "{read:#}"
+            );
+            assert_eq!(number(read, "limit"), 1.5);
+        }
+    }
+    let rebuild = &report["rebuild"];
+    let views = rebuild["views"].as_array().unwrap();
+    assert_eq!(views[0]["view"], "orders");
+    assert_eq!(views[1]["view"], "figures");
+    for view in views {
+        assert!(number(view, "orders") > 1_000.0, "{view:#}");
+        assert!(number(view, "swap_locked_ms") > 0.0, "{view:#}");
+    }
+    let placed: f64 = rebuild["phases"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|phase| number(phase, "orders"))
+        .sum();
+    assert_eq!(number(rebuild, "placed"), placed);
+    assert!(placed > 100.0, "{rebuild:#}");
+    assert_eq!(rebuild["errors"], serde_json::json!({}));
+    assert_eq!(number(rebuild, "missing_or_stale"), 0.0);
+    assert_eq!(databases(&shop).await, Vec::<String>::new());
+    shop.close().await;
+}

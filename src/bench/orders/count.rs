@@ -1,7 +1,6 @@
 //! What the databases hold against what was answered.
 
-use super::shop::Shop;
-use crate::bench::{load::Tally, stock};
+use crate::bench::{load::Tally, shop::Shop, stock};
 
 /// What a shop's databases hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -15,14 +15,14 @@ use super::{
     floor::Floor,
     report::{Measured, MeasuredRound},
     rows::{INVENTORY_SVC, ORDER_SVC, Rows, WORKER},
-    settle::settle,
-    shop::{Open, Shop},
 };
 use crate::{
     bench::{
         cpu::{Cpu, Local, Part},
         load::{self, Tally},
         progress::{Show, show},
+        settle::settle,
+        shop::{Open, Shop},
     },
     zipf::Zipf,
 };

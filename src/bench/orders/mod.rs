@@ -6,8 +6,6 @@ mod floor;
 mod lab;
 mod report;
 mod rows;
-mod settle;
-mod shop;
 mod text;
 
 use std::{num::NonZero, path::PathBuf, pin::pin, sync::Arc};
@@ -19,17 +17,24 @@ use self::{
     floor::Floor,
     lab::Lab,
     report::{Report, Setup},
-    shop::Shop,
 };
 use super::{
     cpu::Local,
     database::{Server as Postgres, is_local},
     machine::Machine,
+    shop::{Names, Shop},
+    stock,
 };
 use crate::{system::Configs, zipf::Zipf};
 
-/// Sets its exchanges and queues apart from those of a system.
-const NAMESPACE: &str = "easyorder-bench-orders";
+/// The floor's database is another.
+const NAMES: Names = Names {
+    namespace: "easyorder-bench-orders",
+    identity: "easyorder_bench_orders_identity",
+    inventory: "easyorder_bench_orders_inventory",
+    order: "easyorder_bench_orders_order",
+    worker: "easyorder_bench_orders_worker",
+};
 
 /// What to measure.
 #[derive(clap::Args, Debug, Clone)]
@@ -87,10 +92,10 @@ pub async fn run(options: Options) -> anyhow::Result<bool> {
 }
 
 async fn clean_up(configs: &Configs, postgres: &mut Postgres) -> anyhow::Result<()> {
-    for database in shop::DATABASES.into_iter().chain([floor::DATABASE]) {
+    for database in NAMES.databases().into_iter().chain([floor::DATABASE]) {
         postgres.drop(database).await?;
     }
-    super::delete_topology(&configs.order.amqp, NAMESPACE).await;
+    super::delete_topology(&configs.order.amqp, NAMES.namespace).await;
     Ok(())
 }
 
@@ -101,9 +106,10 @@ async fn measure(
 ) -> anyhow::Result<Report> {
     let machine = Machine::of(postgres).await?;
     // Events of a benchmark that was killed are about orders that nobody knows.
-    super::delete_topology(&configs.order.amqp, NAMESPACE).await;
+    super::delete_topology(&configs.order.amqp, NAMES.namespace).await;
     let skus = options.skus.get();
-    let shop = Shop::build(postgres, configs, skus).await?;
+    let shop = Shop::build(postgres, configs, NAMES).await?;
+    stock::fill(&shop.inventory.pool, skus).await?;
     let floor = Floor::build(postgres, configs, skus).await?;
     let lab = Lab {
         options,

@@ -8,13 +8,13 @@ use serde::Serialize;
 use super::{
     floor::Run,
     rows::{Row, Rows, differences, side_by_side},
-    settle::Settled,
 };
 use crate::bench::{
     cpu::{Cpu, Shares, shares},
     figures::{Latency, Spread},
     load::Tally,
     machine::Machine,
+    settle::Settled,
 };
 
 /// See the module's documentation.

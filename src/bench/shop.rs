@@ -7,24 +7,17 @@ use chassis::config::Secret;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::NAMESPACE;
+use super::{
+    cpu::Part,
+    database::{Scratch, Server as Postgres},
+    server::{Server, Service, free_addrs},
+};
 use crate::{
-    bench::{
-        cpu::Part,
-        database::{Scratch, Server as Postgres},
-        server::{Server, Service, free_addrs},
-        stock,
-    },
     client::{Account, Api},
     system::{Configs, url},
 };
 
-/// Each database of the shop; the floor's is another.
-const IDENTITY: &str = "easyorder_bench_orders_identity";
-const INVENTORY: &str = "easyorder_bench_orders_inventory";
-const ORDER: &str = "easyorder_bench_orders_order";
-const WORKER: &str = "easyorder_bench_orders_worker";
-pub const DATABASES: [&str; 4] = [IDENTITY, INVENTORY, ORDER, WORKER];
+const ADMIN_EMAIL: &str = "admin@bench.example";
 
 /// Whoever signs in must have an answer by then.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -33,37 +26,74 @@ const TOKEN_SECONDS: u32 = 86_400;
 /// More clients than that share accounts: each takes two password hashes to set up.
 const MOST_CUSTOMERS: usize = 32;
 
+/// What sets a benchmark's shop apart from all others.
+#[derive(Debug, Clone, Copy)]
+pub struct Names {
+    /// Of its exchanges and queues.
+    pub namespace: &'static str,
+    pub identity: &'static str,
+    pub inventory: &'static str,
+    pub order: &'static str,
+    pub worker: &'static str,
+}
+
+impl Names {
+    pub fn databases(self) -> [&'static str; 4] {
+        [self.identity, self.inventory, self.order, self.worker]
+    }
+}
+
 /// What stays while the services come and go.
 pub struct Shop {
     pub identity: Scratch,
     pub inventory: Scratch,
     pub order: Scratch,
     pub worker: Scratch,
+    namespace: &'static str,
+    admin_password: Secret,
     mails: TempDir,
 }
 
 impl Shop {
-    /// Databases with so many products, and nobody to serve them yet.
+    /// Empty databases, those of order-svc and inventory-svc with their tables, and nobody to serve them yet.
     pub async fn build(
         postgres: &mut Postgres,
         configs: &Configs,
-        skus: usize,
+        names: Names,
     ) -> anyhow::Result<Self> {
         let shop = Self {
-            identity: postgres.scratch(IDENTITY).await?,
-            inventory: postgres.scratch(INVENTORY).await?,
-            order: postgres.scratch(ORDER).await?,
-            worker: postgres.scratch(WORKER).await?,
+            identity: postgres.scratch(names.identity).await?,
+            inventory: postgres.scratch(names.inventory).await?,
+            order: postgres.scratch(names.order).await?,
+            worker: postgres.scratch(names.worker).await?,
+            namespace: names.namespace,
+            admin_password: Uuid::new_v4().to_string().into(),
             mails: tempfile::tempdir()?,
         };
-        // The others do so when they start; here products are to be put in before.
-        inventory_svc::migrate(&inventory_svc::Config {
-            database_url: shop.inventory.url.clone(),
-            ..configs.inventory.clone()
-        })
-        .await?;
-        stock::fill(&shop.inventory.pool, skus).await?;
+        // The others do so when they start; here something is to be put in before.
+        let configs = shop.configs(configs);
+        inventory_svc::migrate(&configs.inventory).await?;
+        order_svc::migrate(&configs.order).await?;
         Ok(shop)
+    }
+
+    /// These, but with the shop's databases.
+    pub fn configs(&self, configs: &Configs) -> Configs {
+        let mut configs = configs.clone();
+        configs.identity.database_url = self.identity.url.clone();
+        configs.inventory.database_url = self.inventory.url.clone();
+        configs.order.database_url = self.order.url.clone();
+        configs.worker.database_url = self.worker.url.clone();
+        configs
+    }
+
+    /// Who may do everything.
+    pub fn admin(&self) -> Account {
+        Account::new(
+            ADMIN_EMAIL.to_owned(),
+            "Administrator".to_owned(),
+            self.admin_password.clone(),
+        )
     }
 
     pub fn databases(&self) -> [&Scratch; 4] {
@@ -85,6 +115,7 @@ impl Shop {
         futures::future::try_join_all(servers.iter_mut().map(Server::ready)).await?;
         Ok(Open {
             gateway_url: url(addrs.gateway),
+            order_grpc_url: url(addrs.order_grpc),
             servers,
         })
     }
@@ -112,12 +143,12 @@ impl Shop {
             ("INVENTORY_DATABASE_URL", database(&self.inventory)),
             ("IDENTITY_DATABASE_URL", database(&self.identity)),
             ("WORKER_DATABASE_URL", database(&self.worker)),
-            ("AMQP_NAMESPACE", NAMESPACE.to_owned()),
+            ("AMQP_NAMESPACE", self.namespace.to_owned()),
             ("MAIL_DIR", self.mails.path().display().to_string()),
             ("RATE_LIMITS", "off".to_owned()),
             ("IDENTITY_ACCESS_TOKEN_SECONDS", TOKEN_SECONDS.to_string()),
-            ("ADMIN_EMAIL", "admin@bench.example".to_owned()),
-            ("ADMIN_PASSWORD", Uuid::new_v4().to_string()),
+            ("ADMIN_EMAIL", ADMIN_EMAIL.to_owned()),
+            ("ADMIN_PASSWORD", self.admin_password.expose().to_owned()),
         ]
     }
 }
@@ -161,14 +192,20 @@ impl Addrs {
 /// The services while they run.
 pub struct Open {
     pub gateway_url: String,
+    pub order_grpc_url: String,
     /// Callers before callees, as they stop.
     servers: [Server; 5],
 }
 
 impl Open {
+    /// Its gateway.
+    pub fn api(&self) -> anyhow::Result<Api> {
+        Api::new(&self.gateway_url, PATIENCE)
+    }
+
     /// New customers for so many clients, by their access tokens.
     pub async fn customers(&self, clients: usize) -> anyhow::Result<Vec<Secret>> {
-        let api = Api::new(&self.gateway_url, PATIENCE)?;
+        let api = self.api()?;
         let signing_up = (1..=clients.min(MOST_CUSTOMERS)).map(|number| {
             let api = &api;
             async move {

@@ -27,13 +27,22 @@ pub struct Settled {
 /// When a database is away, or it takes too long; names what is missing then.
 pub async fn settle(shop: &Shop) -> anyhow::Result<Settled> {
     let begun = Instant::now();
-    wait(begun, async || unconfirmed(shop).await).await?;
-    let confirmed = begun.elapsed();
+    let confirmed = confirm(shop).await?;
     wait(begun, async || unmailed(shop).await).await?;
     Ok(Settled {
         confirmed,
         mailed: begun.elapsed(),
     })
+}
+
+/// The same without mails; answers how long it took.
+///
+/// # Errors
+/// As [`settle`].
+pub async fn confirm(shop: &Shop) -> anyhow::Result<Duration> {
+    let begun = Instant::now();
+    wait(begun, async || unconfirmed(shop).await).await?;
+    Ok(begun.elapsed())
 }
 
 async fn wait(
