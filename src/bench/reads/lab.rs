@@ -28,8 +28,8 @@ use crate::{
 
 /// Callers that ask at once, in turn.
 const CALLERS: [usize; 2] = [1, 8];
-/// Each question is asked for so long before its first round, not measured.
-const WARM_UP: Duration = Duration::from_millis(300);
+/// For this part of the time each question is asked before its first round, not measured.
+const WARM_UP: u32 = 5;
 /// The generated shop: people, goods, lines of an order at most.
 const CUSTOMERS: usize = 50_000;
 const PRODUCTS: usize = 5_000;
@@ -140,9 +140,16 @@ impl Lab<'_> {
                 };
                 for callers in CALLERS {
                     if round == 1 {
-                        self.ask(open, token, question, callers, WARM_UP).await?;
+                        self.ask(
+                            open,
+                            token,
+                            question,
+                            callers,
+                            self.options.seconds / WARM_UP,
+                        )
+                        .await?;
                     }
-                    let seconds = Duration::from_secs(self.options.seconds.get().into());
+                    let seconds = self.options.seconds;
                     let tally = self.ask(open, token, question, callers, seconds).await?;
                     match each.next() {
                         Some(asked) => asked.tally.add(tally)?,

@@ -8,7 +8,7 @@ mod rebuild;
 mod report;
 mod text;
 
-use std::{num::NonZero, path::PathBuf, pin::pin};
+use std::{num::NonZero, path::PathBuf, pin::pin, time::Duration};
 
 use anyhow::bail;
 use chassis::service::stop_requested;
@@ -45,8 +45,8 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value = "3")]
     pub rounds: NonZero<u32>,
     /// Seconds for which a question is asked in a round
-    #[arg(long, value_name = "SECONDS", default_value = "2")]
-    pub seconds: NonZero<u32>,
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
+    pub seconds: Duration,
     /// Then build the read models anew while orders come in
     #[arg(long)]
     pub rebuild: bool,
@@ -56,6 +56,15 @@ pub struct Options {
     /// Write the report as JSON, too
     #[arg(long, value_name = "FILE.json")]
     pub report: Option<PathBuf>,
+}
+
+/// A part of a second will do.
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    text.parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|duration| !duration.is_zero())
+        .ok_or("expected a number of seconds, more than none")
 }
 
 /// Measures, and writes the report to standard output. True when no request has failed and no order is missing or stale.
@@ -114,7 +123,7 @@ async fn measure(
         small: options.small.get(),
         large: options.large.get(),
         rounds: options.rounds.get(),
-        seconds: options.seconds.get(),
+        seconds: options.seconds.as_secs_f64(),
     };
     Ok(Report::new(machine, setup, measured))
 }

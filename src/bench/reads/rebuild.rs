@@ -59,7 +59,7 @@ pub async fn rebuild(lab: &Lab<'_>, open: &Open, people: &People) -> anyhow::Res
         staff: people.staff.token(&open.api()?).await?,
         paths,
     };
-    let quiet = Duration::from_secs(lab.options.seconds.get().into()) * QUIET;
+    let quiet = lab.options.seconds * QUIET;
     let begun = Instant::now();
     let busy = Busy::begin(cast, "before")?;
     tokio::time::sleep(quiet).await;

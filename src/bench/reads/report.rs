@@ -30,7 +30,7 @@ pub struct Setup {
     pub small: u64,
     pub large: u64,
     pub rounds: u32,
-    pub seconds: u32,
+    pub seconds: f64,
 }
 
 /// A question, and how long it took to be answered.

@@ -71,7 +71,7 @@ pub fn report(change: impl FnOnce(&mut Measured)) -> Report {
         small: 10_000,
         large: 1_000_000,
         rounds: 3,
-        seconds: 2,
+        seconds: 2.0,
     };
     Report::new(Machine::example(), setup, measured)
 }
