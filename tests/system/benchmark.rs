@@ -281,6 +281,9 @@ async fn reads_are_measured_at_two_sizes_and_nothing_is_missing_after_a_rebuild_
         .map(|phase| number(phase, "orders"))
         .sum();
     assert_eq!(number(rebuild, "placed"), placed);
+    for phase in rebuild["phases"].as_array().unwrap() {
+        assert!(number(&phase["latency_ms"], "p99") > 1.0, "{phase:#}");
+    }
     assert!(placed > 20.0, "{rebuild:#}");
     assert_eq!(rebuild["errors"], serde_json::json!({}));
     assert_eq!(number(rebuild, "missing_or_stale"), 0.0);

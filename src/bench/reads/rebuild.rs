@@ -33,6 +33,8 @@ pub struct Rebuilding {
     pub rebuilt: Vec<Rebuilt>,
     /// Of the orders that were acknowledged, those that are missing or stale in a read model.
     pub missing: i64,
+    /// How long the audit of order-svc took.
+    pub audited: Duration,
     pub amiss: Vec<String>,
 }
 
@@ -86,12 +88,15 @@ pub async fn rebuild(lab: &Lab<'_>, open: &Open, people: &People) -> anyhow::Res
     .bind(&outcome.placed)
     .fetch_one(pool)
     .await?;
+    let auditing = Instant::now();
+    let amiss = audit::of_orders(&open.order_grpc_url).await?;
     Ok(Rebuilding {
         rate,
         lasted,
         rebuilt,
         missing: i64::try_from(outcome.placed.len())? - shown,
-        amiss: audit::of_orders(&open.order_grpc_url).await?,
+        audited: auditing.elapsed(),
+        amiss,
         outcome,
     })
 }

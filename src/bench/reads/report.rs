@@ -64,6 +64,7 @@ pub struct Rebuild {
     pub missing_or_stale: i64,
     /// What the audit of order-svc found in the end.
     pub amiss: u64,
+    pub audit_seconds: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -204,6 +205,7 @@ impl Rebuild {
             errors: outcome.errors.clone(),
             missing_or_stale: rebuilding.missing,
             amiss: rebuilding.amiss.len() as u64,
+            audit_seconds: rebuilding.audited.as_secs_f64(),
         }
     }
 }

@@ -63,6 +63,7 @@ pub fn report(change: impl FnOnce(&mut Measured)) -> Report {
                 locked: Duration::from_millis(12),
             }],
             missing: 0,
+            audited: Duration::from_secs(30),
             amiss: Vec::new(),
         }),
     };

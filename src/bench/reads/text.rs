@@ -108,12 +108,13 @@ impl fmt::Display for Rebuild {
         }
         writeln!(
             f,
-            "  {} orders placed and {} reads; {} failed; {} missing or stale; the audit found {}",
+            "  {} orders placed and {} reads; {} failed; {} missing or stale; the audit found {} in {:.1} s",
             number(self.placed as f64),
             number(self.reads as f64),
             number(self.errors.values().sum::<u64>() as f64),
             self.missing_or_stale,
-            self.amiss
+            self.amiss,
+            self.audit_seconds
         )
     }
 }

@@ -124,6 +124,12 @@ pub async fn rebuild(pool: &PgPool, view: View) -> anyhow::Result<Rebuilt> {
     bar.says("swapping");
     let locked = tables::swap(&mut owner, view).await?;
     drop(bar);
+    // The server takes a moment to see that a connection is gone, and the next rebuild may come at once. If this fails, it
+    // goes with the connection all the same.
+    let _ = sqlx::query("select pg_advisory_unlock($1)")
+        .bind(LOCK)
+        .execute(&mut *owner)
+        .await;
     Ok(Rebuilt {
         view,
         orders,
