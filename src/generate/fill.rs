@@ -23,7 +23,7 @@ use super::{
 use crate::system::Configs;
 
 /// Orders of one transaction.
-const PORTION: u64 = 2_500;
+const PORTION: u64 = 5_000;
 /// While one portion is written, the next is made.
 const AHEAD: usize = 2;
 

@@ -6,6 +6,9 @@ mod story;
 
 use std::num::NonZero;
 
+use anyhow::Context as _;
+use chassis::postgres;
+
 pub use self::{
     fill::{fill, look_at},
     shop::Plan,
@@ -43,8 +46,16 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         fill::place(&configs.order.database_url)?,
         fill::place(&configs.inventory.database_url)?,
     ));
-    configs.create_databases().await?;
-    configs.migrate().await?;
+    for (variable, url) in [
+        ("ORDER_DATABASE_URL", &configs.order.database_url),
+        ("INVENTORY_DATABASE_URL", &configs.inventory.database_url),
+    ] {
+        postgres::create_database_if_missing(url)
+            .await
+            .context(variable)?;
+    }
+    inventory_svc::migrate(&configs.inventory).await?;
+    order_svc::migrate(&configs.order).await?;
     let plan = Plan {
         orders: options.orders.get(),
         customers: options.customers.get(),

@@ -11,7 +11,7 @@ use crate::zipf::Zipf;
 const DAYS: Days = Days::new(730);
 /// 2020-01-01, from when on ids of customers tell of a time: milliseconds.
 const FIRST_CUSTOMER: u64 = 1_577_836_800_000;
-/// The one comes up twice as often as the next.
+/// The first comes up `k` times as often as the `k`th.
 const EXPONENT: f64 = 1.0;
 
 const COLOURS: [&str; 12] = [

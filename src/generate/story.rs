@@ -44,7 +44,7 @@ impl Fate {
     }
 }
 
-/// The order with this number from `0`, of all that there ever were; it is the `nth` of the plan's.
+/// The order with this number among all that there ever were, from 0; of those of the plan it is the `nth`.
 pub fn tell(shop: &Shop, plan: &Plan, number: u64, nth: u64) -> anyhow::Result<Life> {
     // Each has a source of its own: however they are cut into portions, they are the same.
     let mut rng = SmallRng::seed_from_u64(plan.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));

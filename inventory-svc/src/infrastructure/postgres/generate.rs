@@ -147,7 +147,14 @@ impl Rows {
         .execute(&mut *tx)
         .await?;
         // There may be some again of what was sold out.
-        list(tx, &skus).await.context("the list of products")?;
+        let other = sqlx::query_scalar!(
+            "select sku from read_model.products as listed join stock using (sku)
+              where sku = any($1) and in_stock is distinct from on_hand + backorder_limit > reserved",
+            &skus
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        list(tx, &other).await.context("the list of products")?;
         for table in self.tables {
             table.write(tx).await?;
         }
