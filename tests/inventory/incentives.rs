@@ -23,18 +23,16 @@ struct Told {
 
 impl Told {
     async fn newest(shop: &Shop, order: &Value) -> Self {
-        let payload: Vec<u8> = sqlx::query_scalar(
-            "select payload from outbox where convert_from(payload, 'utf8')::jsonb ->> 'subject' = $1
-              order by seq desc limit 1",
+        let (kind, data): (String, Vec<u8>) = sqlx::query_as(
+            "select kind, data from order_events where order_id = $1 order by version desc limit 1",
         )
-        .bind(order["id"].as_str().unwrap())
+        .bind(order["id"].as_str().unwrap().parse::<Uuid>().unwrap())
         .fetch_one(shop.order())
         .await
         .unwrap();
-        let event: CloudEvent = serde_json::from_slice(&payload).unwrap();
         Self {
-            data: event.data().unwrap(),
-            kind: event.kind,
+            data: serde_json::from_slice(&data).unwrap(),
+            kind,
         }
     }
 

@@ -34,6 +34,8 @@ use crate::{Code, Error, Result, health::Check, trace::TraceContext};
 
 /// With so many events waiting for their next try, no new ones are taken.
 const MOST_HELD: usize = 100;
+/// Under load, transactions are at least so far apart: many events cost little more than one. A first event waits for nothing.
+const PACE: Duration = Duration::from_millis(10);
 /// One transaction. Then its connection counts as dead.
 const APPLY_TIMEOUT: Duration = Duration::from_secs(30);
 /// A session that lasted so long was no failed attempt.
@@ -134,6 +136,7 @@ impl Consumer {
     ) -> anyhow::Result<()> {
         let mut batches = deliveries.ready_chunks(self.handler.batch().max(1).into());
         let mut holding = Holding::default();
+        let mut begun: Option<Instant> = None;
         loop {
             let room = holding.len() < MOST_HELD;
             tokio::select! {
@@ -141,7 +144,8 @@ impl Consumer {
                 () = stop.cancelled() => return Ok(()),
                 () = subscription.lost() => bail!("the channel was lost"),
                 held = holding.next_due() => self.retry(subscription, held, &mut holding).await?,
-                batch = batches.next(), if room => {
+                batch = paced(begun, batches.next()), if room => {
+                    begun = Some(Instant::now());
                     let batch = batch.context("RabbitMQ ended the consumer")?;
                     let batch = batch.into_iter().collect::<lapin::Result<Vec<_>>>()?;
                     self.take(subscription, batch, &mut holding).await?;
@@ -365,6 +369,14 @@ impl Consumer {
         metrics::counter!("consumer_events_total", "queue" => self.queue.name, "outcome" => outcome)
             .increment(events as u64);
     }
+}
+
+/// Waits until the pace allows another turn, then for what comes.
+async fn paced<T>(begun: Option<Instant>, next: impl Future<Output = T>) -> T {
+    if let Some(begun) = begun {
+        sleep(PACE.saturating_sub(begun.elapsed())).await;
+    }
+    next.await
 }
 
 fn message(panic: &(dyn Any + Send)) -> &str {

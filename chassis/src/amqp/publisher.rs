@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::link::{Link, LiveChannel};
 
-/// All confirms of one [`Publisher::send`]. Well below the lease of an outbox row.
+/// All confirms of one [`Publisher::send`]. For so long the relay has its rows locked.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
 const PERSISTENT: u8 = 2;
 

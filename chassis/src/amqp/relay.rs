@@ -1,12 +1,12 @@
-//! The relay: publishes what stands in the outbox. Each event at least once, and in calm exactly once; any number of
-//! relays may share one outbox.
+//! The relay: publishes what stands in the outbox, and takes it out. Each event at least once, and in calm exactly once; any
+//! number of relays may share one outbox: what one has in hand it has locked, and the others pass over it.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
-use sqlx::{PgPool, postgres::PgListener};
+use sqlx::{PgConnection, PgPool, postgres::PgListener};
 use tokio::{
-    sync::{Notify, watch},
+    sync::Notify,
     time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -20,8 +20,10 @@ use super::{
 
 /// Events taken and published together.
 const BATCH: usize = 500;
-/// How often the outbox is looked at when nothing wakes the relay.
+/// How often the outbox is looked at when nothing wakes the relay, and how often from its beginning.
 const POLL: Duration = Duration::from_secs(1);
+/// Under load, turns are at least so far apart: many events cost little more than one. A first event waits for nothing.
+const PACE: Duration = Duration::from_millis(10);
 /// Waiting for RabbitMQ; then the relay looks whether it should stop.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
 /// One statement; a database that does not answer at all is as good as away.
@@ -34,13 +36,15 @@ const MEASURE: Duration = Duration::from_secs(5);
 /// Publishes until stopped, and then what is still there. No outage of PostgreSQL or RabbitMQ ends it.
 pub async fn run(pool: PgPool, bus: Arc<Bus>, stop: CancellationToken) {
     let wake = Notify::new();
-    let (opened, session) = watch::channel(None);
     let mut relay = Relay {
         pool: pool.clone(),
         bus,
-        session,
         publisher: None,
         measured: None,
+        begun: Instant::now(),
+        published: 0,
+        from: 0,
+        swept: None,
     };
     let too_late = async {
         stop.cancelled().await;
@@ -48,51 +52,51 @@ pub async fn run(pool: PgPool, bus: Arc<Bus>, stop: CancellationToken) {
     };
     tokio::select! {
         () = relay.work(&wake, &stop) => {}
-        never = listen(&pool, &wake, &opened) => match never {},
+        never = listen(&pool, &wake) => match never {},
         () = too_late => {}
     }
 }
 
-/// Keeps a session with PostgreSQL: it wakes the relay when something was stored, and by its end the other relays know that
-/// this one is dead.
-async fn listen(pool: &PgPool, wake: &Notify, session: &watch::Sender<Option<i32>>) -> Infallible {
+/// Wakes the relay when something was stored.
+async fn listen(pool: &PgPool, wake: &Notify) -> Infallible {
     let mut delays = backoff();
     loop {
         // A new one after every loss: sqlx's own reconnecting gives up at a server that is shutting down.
-        if let Ok((mut listener, id)) = open_session(pool).await {
+        if let Ok(mut listener) = open_session(pool).await {
             delays = backoff();
-            session.send_replace(Some(id));
             while let Ok(Some(_)) = listener.try_recv().await {
                 wake.notify_one();
             }
-            session.send_replace(None);
         }
         sleep(delays.next().unwrap_or_default()).await;
     }
 }
 
-async fn open_session(pool: &PgPool) -> sqlx::Result<(PgListener, i32)> {
+async fn open_session(pool: &PgPool) -> sqlx::Result<PgListener> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.eager_reconnect(false);
     listener.listen("outbox").await?;
-    let id = sqlx::query_scalar("select pg_backend_pid()")
-        .fetch_one(&mut listener)
-        .await?;
-    Ok((listener, id))
+    Ok(listener)
 }
 
 struct Relay {
     pool: PgPool,
     bus: Arc<Bus>,
-    /// The PostgreSQL process of this relay's session, which signs its leases.
-    session: watch::Receiver<Option<i32>>,
     publisher: Option<Publisher>,
     measured: Option<Instant>,
+    /// When the last turn began.
+    begun: Instant,
+    /// The highest number that was published.
+    published: i64,
+    /// What is below was looked at: see [`Relay::take`].
+    from: i64,
+    /// When the outbox was last looked at from its beginning.
+    swept: Option<Instant>,
 }
 
 /// A row of the outbox that this relay has in hand.
 #[derive(sqlx::FromRow)]
-struct Leased {
+struct Taken {
     seq: i64,
     id: Uuid,
     kind: String,
@@ -135,50 +139,65 @@ impl Relay {
                     () = stop.cancelled() => {}
                     () = sleep(pause) => {}
                 },
-                None => tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = wake.notified() => {}
-                    () = sleep(POLL) => {}
-                },
+                None => {
+                    tokio::select! {
+                        () = stop.cancelled() => {}
+                        () = wake.notified() => {}
+                        () = sleep(POLL) => {}
+                    }
+                    sleep(PACE.saturating_sub(self.begun.elapsed())).await;
+                }
             }
         }
     }
 
     /// Publishes one batch; the number of events in it.
     async fn turn(&mut self) -> anyhow::Result<usize> {
+        self.begun = Instant::now();
         self.measure().await?;
-        // First, so that nothing is leased while RabbitMQ is away.
+        // First, so that nothing is taken while RabbitMQ is away.
         let mut publisher = match self.publisher.take().filter(Publisher::is_usable) {
             Some(publisher) => publisher,
             None => timeout(OPEN_TIMEOUT, self.bus.publisher())
                 .await
                 .context("RabbitMQ is away")??,
         };
-        let batch = self.lease().await?;
+        // Nobody waits for the locks of this transaction: writers add rows, and other relays pass over these.
+        let mut tx = in_time(self.pool.begin())
+            .await
+            .context("reading the outbox")?;
+        let batch = self.take(&mut tx).await?;
         let exchange = self.bus.topology.events();
         let receipts = publisher.send(&exchange, messages(&batch)).await;
 
         let mut published = Vec::with_capacity(batch.len());
-        let mut failed = Vec::new();
         for (event, receipt) in batch.iter().zip(&receipts) {
             match receipt {
                 Receipt::Stored => published.push(event.seq),
                 Receipt::Unroutable if !topology::is_wanted(&event.kind) => {
                     published.push(event.seq)
                 }
-                Receipt::Unroutable | Receipt::Failed => failed.push(event.seq),
+                Receipt::Unroutable | Receipt::Failed => {}
             }
         }
-        self.settle(&published, &failed).await?;
+        delete(&mut tx, &published).await?;
+        in_time(tx.commit()).await.context("clearing the outbox")?;
+        self.published = published
+            .last()
+            .copied()
+            .unwrap_or_default()
+            .max(self.published);
         metrics::counter!("outbox_published_total", "service" => self.bus.service.clone())
             .increment(published.len() as u64);
 
         if !receipts.contains(&Receipt::Failed) {
             self.publisher = Some(publisher);
         }
-        if failed.is_empty() {
+        if published.len() == batch.len() {
             return Ok(batch.len());
         }
+        // They are below what was published.
+        self.swept = None;
         if receipts.contains(&Receipt::Unroutable) {
             // A queue of ours is gone, or the exchange was made anew without it.
             self.bus
@@ -188,55 +207,33 @@ impl Relay {
         }
         bail!(
             "RabbitMQ did not take {} of {} events",
-            failed.len(),
+            batch.len() - published.len(),
             batch.len()
         )
     }
 
-    /// Takes the oldest events that no living relay has in hand. By state, never by the highest number seen so far: a
-    /// transaction with lower numbers may commit later. What this relay itself leased before, it no longer has in hand.
-    async fn lease(&mut self) -> anyhow::Result<Vec<Leased>> {
-        let session = *timeout(STATEMENT_TIMEOUT, self.session.wait_for(Option::is_some))
-            .await
-            .context("no session with PostgreSQL")??;
-        let lease = sqlx::query_as(
-            "with free as materialized (
-                 select seq from outbox
-                 where published_at is null
-                   and (leased_until is null or leased_until < now() or leased_by = $2
-                        or leased_by <> all (array(select pid from pg_stat_activity)))
-                 order by seq limit $1
-                 for update skip locked
-             )
-             update outbox
-             set leased_until = now() + interval '30 seconds', leased_by = $2
-             from free where outbox.seq = free.seq
-             returning outbox.seq, outbox.id, outbox.kind, outbox.payload",
+    /// Takes the oldest events that no other relay has in hand. By state, never by the highest number seen so far alone: a
+    /// transaction with lower numbers may commit later. So once in [`POLL`] it looks from the beginning; in between it spares
+    /// the database the way through what was published before the last such look, and is not cleaned up yet.
+    async fn take(&mut self, tx: &mut PgConnection) -> anyhow::Result<Vec<Taken>> {
+        let sweeps = self.swept.is_none_or(|at| at.elapsed() >= POLL);
+        let from = if sweeps { 0 } else { self.from };
+        let take = sqlx::query_as(
+            // Leases are those of the release before this one.
+            "select seq, id, kind, payload from outbox
+              where published_at is null and seq >= $2 and (leased_until is null or leased_until < now())
+              order by seq limit $1
+                for update skip locked",
         )
         .bind(BATCH as i64)
-        .bind(session)
-        .fetch_all(&self.pool);
-        let mut batch: Vec<Leased> = in_time(lease).await.context("reading the outbox")?;
-        batch.sort_unstable_by_key(|event| event.seq);
-        Ok(batch)
-    }
-
-    /// Marks what is published, and lets go of what is not.
-    async fn settle(&self, published: &[i64], failed: &[i64]) -> anyhow::Result<()> {
-        if published.is_empty() && failed.is_empty() {
-            return Ok(());
+        .bind(from)
+        .fetch_all(tx);
+        let batch: Vec<Taken> = in_time(take).await.context("reading the outbox")?;
+        if sweeps {
+            self.from = self.published;
+            self.swept = Some(Instant::now());
         }
-        let settle = sqlx::query(
-            "update outbox
-             set leased_until = null, leased_by = null,
-                 published_at = case when seq = any($1) then now() end
-             where (seq = any($1) or seq = any($2)) and published_at is null",
-        )
-        .bind(published)
-        .bind(failed)
-        .execute(&self.pool);
-        in_time(settle).await.context("marking the outbox")?;
-        Ok(())
+        Ok(batch)
     }
 
     async fn measure(&mut self) -> anyhow::Result<()> {
@@ -254,7 +251,19 @@ impl Relay {
     }
 }
 
-fn messages(batch: &[Leased]) -> Vec<Message<'_>> {
+/// Takes published events out.
+async fn delete(tx: &mut PgConnection, published: &[i64]) -> anyhow::Result<()> {
+    if published.is_empty() {
+        return Ok(());
+    }
+    let delete = sqlx::query("delete from outbox where seq = any($1)")
+        .bind(published)
+        .execute(tx);
+    in_time(delete).await.context("clearing the outbox")?;
+    Ok(())
+}
+
+fn messages(batch: &[Taken]) -> Vec<Message<'_>> {
     batch
         .iter()
         .map(|event| Message {

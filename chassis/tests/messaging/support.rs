@@ -179,7 +179,7 @@ impl System {
     }
 
     pub async fn is_published(&self, event: &CloudEvent) -> bool {
-        sqlx::query_scalar("select published_at is not null from outbox where id = $1")
+        sqlx::query_scalar("select not exists (select from outbox where id = $1)")
             .bind(event.id)
             .fetch_one(&self.database.pool)
             .await

@@ -77,6 +77,28 @@ with document as materialized (
 ), received as (
     insert into order_svc.inbox (consumer, event_id) values ('order-svc.order-views', gen_random_uuid())
 )
+, found as (
+    insert into order_svc_read_model.order_search (order_id, search)
+    select :order_id::uuid, array_to_tsvector(array_agg(word))
+      from (select 'bench' as word
+             union select replace(left(:order_id, 8), '-', '')
+             union select :order_id
+             union select unnest(array['=BENCH-' || (:first::bigint + no - 1), (:first::bigint + no - 1)::text])
+                     from generate_series(1, :lines::integer) as no) as words
+), counted as (
+    insert into order_svc_read_model.order_figures (order_id, version, customer_id, currency, day, placed_at, cancelled, units,
+                                                    gross, discount, points_value, revenue, refunded, points)
+    values (:order_id::uuid, 1, :customer_id::uuid, 'GBP', current_date, now(), 0, :lines::bigint, :lines::bigint * 100, 0, 0,
+            :lines::bigint * 100, 0, 0)
+), customer as (
+    insert into order_svc_read_model.customers as kept
+           (customer_id, currency, orders, cancelled, units, gross, discount, points_value, revenue, refunded, points,
+            first_order_at, last_order_at)
+    values (:customer_id::uuid, 'GBP', 1, 0, :lines::bigint, :lines::bigint * 100, 0, 0, :lines::bigint * 100, 0, 0, now(), now())
+    on conflict (customer_id, currency) do update
+       set orders = kept.orders + 1, units = kept.units + excluded.units, gross = kept.gross + excluded.gross,
+           revenue = kept.revenue + excluded.revenue, last_order_at = greatest(kept.last_order_at, excluded.last_order_at)
+)
 insert into order_svc_read_model.orders (order_id, customer_id, status, version, placed_at, document)
 select :order_id::uuid, :customer_id::uuid, 'placed', 1, now(), data::jsonb from document;
 
@@ -140,25 +162,17 @@ with document as materialized (
     insert into inventory_svc.inbox (consumer, event_id) values ('inventory-svc.orders', gen_random_uuid())
 ), followed as (
     update inventory_svc.followed_orders set version = 2 where order_id = :order_id::uuid
+), counted as (
+    update order_svc_read_model.order_figures set version = 2 where order_id = :order_id::uuid
 )
 update order_svc_read_model.orders set status = 'confirmed', version = 2, document = data::jsonb
   from document where order_id = :order_id::uuid;
 
--- The relays take the events in hand,
+-- The relays take the events out. The stock is last.
 with told_by_inventory as (
-    update inventory_svc.outbox set leased_until = now() + interval '30 s', leased_by = pg_backend_pid()
-     where seq = any (:reserved::bigint || :confirmed_and_earned::bigint[])
-)
-update order_svc.outbox set leased_until = now() + interval '30 s', leased_by = pg_backend_pid()
- where seq in (:created::bigint, :confirmed::bigint);
-
--- and mark them published. The stock is last.
-with told_by_inventory as (
-    update inventory_svc.outbox set leased_until = null, leased_by = null, published_at = now()
-     where seq = any (:reserved::bigint || :confirmed_and_earned::bigint[])
+    delete from inventory_svc.outbox where seq = any (:reserved::bigint || :confirmed_and_earned::bigint[])
 ), told as (
-    update order_svc.outbox set leased_until = null, leased_by = null, published_at = now()
-     where seq in (:created::bigint, :confirmed::bigint)
+    delete from order_svc.outbox where seq in (:created::bigint, :confirmed::bigint)
 ), locked as materialized (
     select sku from inventory_svc.stock
      where sku = any (array(select 'BENCH-' || (:first::bigint + no - 1) from generate_series(1, :lines::integer) as no))
@@ -166,4 +180,11 @@ with told_by_inventory as (
        for no key update
 )
 update inventory_svc.stock set reserved = reserved + 1 from locked where stock.sku = locked.sku;
+-- So is the day.
+insert into order_svc_read_model.sales_days as kept
+       (day, currency, orders, cancelled, units, gross, discount, points_value, revenue, refunded, points)
+values (current_date, 'GBP', 1, 0, :lines::bigint, :lines::bigint * 100, 0, 0, :lines::bigint * 100, 0, 0)
+on conflict (day, currency) do update
+   set orders = kept.orders + 1, units = kept.units + excluded.units, gross = kept.gross + excluded.gross,
+       revenue = kept.revenue + excluded.revenue;
 end;
