@@ -1,3 +1,5 @@
+use super::PricedLine;
+
 /// A line of an order. Price, discount and points of a piece are frozen when it is bought.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
@@ -91,6 +93,22 @@ impl Line {
         let left = ordered * self.unit_price - discount;
         let left_of_all = self.quantity * self.unit_price - self.discount;
         self.points_value = whole(points_value, left, left_of_all);
+    }
+}
+
+impl From<PricedLine> for Line {
+    fn from(line: PricedLine) -> Self {
+        Self {
+            sku: line.sku,
+            name: line.name,
+            quantity: line.quantity,
+            unit_price: line.unit_price,
+            discount: line.discount,
+            points_value: line.points_value,
+            cancelled_quantity: 0,
+            returned_quantity: 0,
+            restocked_quantity: 0,
+        }
     }
 }
 

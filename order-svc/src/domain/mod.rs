@@ -5,12 +5,17 @@ mod basket;
 mod id;
 mod line;
 mod order;
+mod pricing;
+mod reason;
+mod refusal;
+mod status;
 
 pub use actor::Actor;
 pub use basket::{Basket, BasketLine, Incentive, InvalidBasket, Pieces};
 pub use id::order_id;
 pub use line::{Cost, Line};
-pub use order::{
-    Allotment, Held, IllegalTransition, Order, OrderEvent, PricedLine, Pricing, Reason, Refusal,
-    Status,
-};
+pub use order::{Order, OrderEvent};
+pub use pricing::{Allotment, Held, PricedLine, Pricing};
+pub use reason::Reason;
+pub use refusal::{IllegalTransition, Refusal};
+pub use status::Status;

@@ -1,94 +1,9 @@
-use std::fmt;
-
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{BasketLine, Incentive, Line, Pieces};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    Placed,
-    /// Its stock is safe.
-    Confirmed,
-    Shipped,
-    Delivered,
-    Cancelled,
-}
-
-impl Status {
-    pub const ALL: [Self; 5] = [
-        Self::Placed,
-        Self::Confirmed,
-        Self::Shipped,
-        Self::Delivered,
-        Self::Cancelled,
-    ];
-
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Placed => "placed",
-            Self::Confirmed => "confirmed",
-            Self::Shipped => "shipped",
-            Self::Delivered => "delivered",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text)
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// What an order holds, priced: what inventory-svc answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pricing {
-    /// ISO 4217.
-    pub currency: String,
-    pub lines: Vec<PricedLine>,
-    /// Points that the hold took, and the minor units that each of them pays.
-    pub points: i64,
-    pub point_value: i64,
-    /// The code that gave the discount, as its owner wrote it.
-    pub discount_code: Option<String>,
-    /// What a further hold takes off the lines of [`Order::living_lines`], in their order; empty for nothing.
-    pub allotments: Vec<Allotment>,
-}
-
-/// Minor units that an incentive takes off, or pays of, a line that the order had before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Allotment {
-    pub discount: i64,
-    pub points_value: i64,
-}
-
-/// A further hold, and what it brings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
-    pub hold_no: i32,
-    pub pricing: Pricing,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PricedLine {
-    pub sku: String,
-    pub name: String,
-    /// Pieces.
-    pub quantity: i64,
-    /// Minor units, for one piece.
-    pub unit_price: i64,
-    /// Minor units, for the whole line.
-    pub discount: i64,
-    /// Minor units of the line that points pay.
-    pub points_value: i64,
-}
+use super::{
+    BasketLine, Held, IllegalTransition, Incentive, Line, Pieces, Pricing, Reason, Refusal, Status,
+};
 
 /// An order. Every change is a method that succeeds, is a documented no-op, or is an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,52 +64,6 @@ impl OrderEvent {
             Self::Confirmed | Self::Shipped | Self::Delivered => false,
         }
     }
-}
-
-/// Why something was done: at most 500 characters.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reason(String);
-
-impl Reason {
-    const MAX: usize = 500;
-
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
-        (1..=Self::MAX)
-            .contains(&text.chars().count())
-            .then(|| Self(text.to_owned()))
-    }
-
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// A change that the order's status does not allow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an order that is {from} cannot be {action}")]
-pub struct IllegalTransition {
-    /// The past participle: cancelled, shipped.
-    pub action: &'static str,
-    pub from: Status,
-}
-
-/// Why an order stays as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    #[error(transparent)]
-    Illegal(#[from] IllegalTransition),
-    /// `line` is the place in the request, from 0.
-    #[error("the order has no such SKU")]
-    NotOrdered { line: usize },
-    #[error("only {left} are left")]
-    TooMany { line: usize, left: i64 },
-    #[error("the order has a discount code already")]
-    HasCode,
-    #[error("points were redeemed for the order already")]
-    HasPoints,
 }
 
 impl Order {
@@ -625,22 +494,6 @@ impl Order {
             .sum();
         let value = self.point_value.max(1);
         self.points_redeemed - (spent + value - 1) / value
-    }
-}
-
-impl From<PricedLine> for Line {
-    fn from(line: PricedLine) -> Self {
-        Self {
-            sku: line.sku,
-            name: line.name,
-            quantity: line.quantity,
-            unit_price: line.unit_price,
-            discount: line.discount,
-            points_value: line.points_value,
-            cancelled_quantity: 0,
-            returned_quantity: 0,
-            restocked_quantity: 0,
-        }
     }
 }
 

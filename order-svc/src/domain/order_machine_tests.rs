@@ -5,6 +5,7 @@ use proptest_state_machine::{StateMachineTest, prop_state_machine};
 
 use self::reference::{Asked, Command, Expected, Reference, SKUS, of, price_of};
 use super::*;
+use crate::domain::{Allotment, PricedLine};
 
 #[path = "order_machine_reference.rs"]
 mod reference;

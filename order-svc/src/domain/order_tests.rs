@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::{Allotment, PricedLine};
 
 const AT: DateTime<Utc> = DateTime::UNIX_EPOCH;
 

@@ -27,6 +27,7 @@ use crate::{
     },
 };
 
+mod allotments;
 mod events;
 mod take;
 mod writer;

@@ -16,6 +16,7 @@ mod views;
 pub use decisions::PgDecisions;
 #[cfg(test)]
 pub(crate) use events::order_data;
+pub(crate) use events::status;
 pub use figure_views::PgFigureViews;
 pub use histories::PgHistoryViews;
 pub use keepings::PgKeepingViews;

@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 
 use chassis::Result;
-use proto::events::order::{OrderData, Status};
+use proto::events::order::OrderData;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{search, target::Schema};
 use crate::{
     application::{IncentiveView, LineView, OrderView},
-    domain,
+    infrastructure::postgres::status,
 };
 
 /// Shows orders, sorted by id. A late or repeated event loses against what is there: the view never goes backwards.
@@ -77,17 +77,10 @@ pub(super) async fn rewrite(
 
 /// The order as its owner sees it.
 pub(crate) fn view(order: &OrderData) -> OrderView {
-    let status = match order.status {
-        Status::Placed => domain::Status::Placed,
-        Status::Confirmed => domain::Status::Confirmed,
-        Status::Shipped => domain::Status::Shipped,
-        Status::Delivered => domain::Status::Delivered,
-        Status::Cancelled => domain::Status::Cancelled,
-    };
     OrderView {
         id: order.order_id,
         customer_id: order.customer_id,
-        status: status.as_str().to_owned(),
+        status: status(order.status).as_str().to_owned(),
         version: order.version,
         currency: order.currency.clone(),
         lines: order

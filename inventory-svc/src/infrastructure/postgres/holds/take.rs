@@ -11,12 +11,12 @@ use sha2::{Digest as _, Sha256};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use super::{events, parse_sku, parse_state};
+use super::{allotments, events, parse_sku, parse_state};
 use crate::{
     application::ports::{TakenHold, Taking},
     domain::{
-        Allotment, Basket, Code as DiscountCode, Grant, HoldError, HoldKey, LoyaltyPolicy,
-        PointsHold, PricedLine, Sku,
+        Basket, Code as DiscountCode, Grant, HoldError, HoldKey, LoyaltyPolicy, PointsHold,
+        PricedLine, Sku,
     },
     infrastructure::postgres::{
         code_uses::{CodeUse, use_codes},
@@ -151,7 +151,10 @@ async fn try_take(
     granted.sort_unstable_by_key(|granted| granted.taking.key);
     write(&mut tx, &granted).await.map_err(overtaken)?;
     write_incentives(&mut tx, &mut granted).await?;
-    write_allotments(&mut tx, &granted).await?;
+    let allotments = granted
+        .iter()
+        .map(|granted| (granted.taking.key, granted.hold.allotments.as_slice()));
+    allotments::write(&mut tx, allotments).await?;
     note_crossings(&mut tx, &shelf.crossed()).await?;
     announce(&mut tx, &granted).await?;
     fail::fail_point!("reserve-before-commit", |_| Err(Failure::Other(
@@ -265,7 +268,7 @@ async fn look_up(tx: &mut PgConnection, batch: &[Taking]) -> Result<HashMap<Hold
         return Ok(HashMap::new());
     }
     let mut lines = lines_of(tx, &orders, &hold_nos).await?;
-    let mut allotments = allotments_of(tx, &orders, &hold_nos).await?;
+    let mut allotments = allotments::find(tx, &orders, &hold_nos).await?;
     rows.into_iter()
         .map(|row| {
             let key = HoldKey {
@@ -324,34 +327,6 @@ async fn lines_of(
         });
     }
     Ok(lines)
-}
-
-async fn allotments_of(
-    tx: &mut PgConnection,
-    orders: &[Uuid],
-    hold_nos: &[i32],
-) -> Result<HashMap<HoldKey, Vec<Allotment>>> {
-    let rows = sqlx::query!(
-        "select order_id, hold_no, discount, points_value
-           from hold_allotments join unnest($1::uuid[], $2::int[]) as t (order_id, hold_no) using (order_id, hold_no)
-          order by order_id, hold_no, line_no",
-        orders,
-        hold_nos,
-    )
-    .fetch_all(tx)
-    .await?;
-    let mut allotments: HashMap<HoldKey, Vec<Allotment>> = HashMap::new();
-    for row in rows {
-        let key = HoldKey {
-            order_id: row.order_id,
-            hold_no: row.hold_no,
-        };
-        allotments.entry(key).or_default().push(Allotment {
-            discount: row.discount,
-            points_value: row.points_value,
-        });
-    }
-    Ok(allotments)
 }
 
 /// Holds, lines, stock and movements, in one statement.
@@ -476,42 +451,6 @@ async fn write_incentives(tx: &mut PgConnection, granted: &mut [Granted<'_>]) ->
         return Ok(());
     }
     hold_points(tx, &points).await
-}
-
-/// What the lines get that their orders had before.
-async fn write_allotments(tx: &mut PgConnection, granted: &[Granted<'_>]) -> Result<()> {
-    let allotments: Vec<(HoldKey, i32, Allotment)> = granted
-        .iter()
-        .flat_map(|granted| {
-            let key = granted.taking.key;
-            (1_i32..)
-                .zip(&granted.hold.allotments)
-                .map(move |(line_no, allotment)| (key, line_no, *allotment))
-        })
-        .collect();
-    if allotments.is_empty() {
-        return Ok(());
-    }
-    let (orders, hold_nos) = columns(allotments.iter().map(|(key, ..)| *key));
-    let line_nos: Vec<i32> = allotments.iter().map(|(_, line_no, _)| *line_no).collect();
-    let column = |value: fn(&Allotment) -> i64| -> Vec<i64> {
-        allotments
-            .iter()
-            .map(|(.., allotment)| value(allotment))
-            .collect()
-    };
-    sqlx::query!(
-        "insert into hold_allotments (order_id, hold_no, line_no, discount, points_value)
-         select * from unnest($1::uuid[], $2::int[], $3::int[], $4::bigint[], $5::bigint[])",
-        &orders,
-        &hold_nos,
-        &line_nos,
-        &column(|allotment| allotment.discount),
-        &column(|allotment| allotment.points_value),
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
 }
 
 /// Each event belongs to the trace of the request that caused it. A hold of no goods is no news of stock.
