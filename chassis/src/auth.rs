@@ -30,6 +30,8 @@ pub const AUDIENCE: &str = "easyorder";
 /// `typ` in the header of our access tokens ([RFC 9068](https://www.rfc-editor.org/rfc/rfc9068)): no other kind of
 /// token passes for one.
 pub const TOKEN_TYPE: &str = "at+jwt";
+/// Calling the gRPC interfaces that the services have for each other.
+pub const INTERNAL_CALL: &str = "internal:call";
 /// Clocks of two machines may differ by this much, in seconds.
 const LEEWAY: u64 = 5;
 
@@ -71,7 +73,55 @@ pub struct Claims {
     pub exp: i64,
     pub iat: i64,
     pub jti: Uuid,
+    /// The program that acts: `easyorder` for a person who signed in, else the id of a service account or API key, or a
+    /// service's name.
     pub client_id: String,
+    /// The session, API key or service account that the token comes from: when it ends, the token is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<Uuid>,
+    /// Permissions, separated by spaces: of those that the subject holds, the token gives no others. Absent: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// What the issuer grants in the token itself, without asking for roles
+    /// ([RFC 9068, 2.2.3.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.2.3.1)): [`INTERNAL_CALL`] to our services.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entitlements: Vec<String>,
+}
+
+impl Claims {
+    /// What a token says that lets the program `client_id` act for `subject` for `lifetime` seconds from `now`, in seconds
+    /// since 1970.
+    #[must_use]
+    pub fn new(subject: Uuid, client_id: &str, now: i64, lifetime: i64) -> Self {
+        Self {
+            iss: ISSUER.to_owned(),
+            aud: AUDIENCE.to_owned(),
+            sub: subject,
+            exp: now + lifetime,
+            iat: now,
+            jti: Uuid::now_v7(),
+            client_id: client_id.to_owned(),
+            sid: None,
+            scope: None,
+            entitlements: Vec::new(),
+        }
+    }
+
+    /// Whether the token lets its bearer use this permission, if the subject holds it.
+    #[must_use]
+    pub fn is_in_scope(&self, permission: &str) -> bool {
+        self.scope
+            .as_deref()
+            .is_none_or(|scope| scope.split(' ').any(|word| word == permission))
+    }
+
+    /// Whether the token grants this by itself.
+    #[must_use]
+    pub fn entitles_to(&self, permission: &str) -> bool {
+        self.entitlements
+            .iter()
+            .any(|granted| granted == permission)
+    }
 }
 
 /// Where the public keys are.
@@ -157,6 +207,8 @@ impl Auth {
 #[derive(Clone)]
 pub struct Caller {
     pub id: Uuid,
+    /// What the token says.
+    pub claims: Arc<Claims>,
     permissions: Arc<dyn Permissions>,
 }
 
@@ -166,7 +218,8 @@ impl Caller {
     /// # Errors
     /// `unavailable` when that cannot be found out: nothing is allowed on a guess.
     pub async fn may(&self, permission: &str) -> Result<bool> {
-        self.permissions.check(self.id, permission).await
+        Ok(self.claims.is_in_scope(permission)
+            && self.permissions.check(self.id, permission).await?)
     }
 
     /// # Errors
@@ -198,6 +251,7 @@ where
         }
         Ok(Self {
             id: claims.sub,
+            claims: Arc::new(claims),
             permissions: auth.permissions,
         })
     }

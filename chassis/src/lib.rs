@@ -4,6 +4,7 @@ pub mod amqp;
 pub mod audit;
 pub mod auth;
 pub mod batch;
+pub mod client_address;
 pub mod config;
 pub mod error;
 pub mod grpc;

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, str::FromStr, time::Duration};
 
 use anyhow::{Context as _, ensure};
+use chassis::client_address::TrustedProxies;
 use http::{
     Uri,
     uri::{Authority, PathAndQuery, Scheme},
@@ -23,6 +24,15 @@ pub struct Config {
     /// The longest request body that is passed on, in bytes
     #[arg(long, env = "GATEWAY_BODY_LIMIT_BYTES", default_value_t = 2 * 1024 * 1024, value_name = "GATEWAY_BODY_LIMIT_BYTES")]
     pub body_limit_bytes: usize,
+    /// Proxies before the gateway whose X-Forwarded-For tells where a request comes from: networks or addresses, separated
+    /// by commas; by default there is none
+    #[arg(
+        long,
+        env = "GATEWAY_TRUSTED_PROXIES",
+        default_value = "",
+        value_name = "GATEWAY_TRUSTED_PROXIES"
+    )]
+    pub trusted_proxies: TrustedProxies,
     /// How long a service may take to begin its answer, and to go on with it, in seconds
     #[arg(long, env = "GATEWAY_TIMEOUT_SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..), value_name = "GATEWAY_TIMEOUT_SECONDS")]
     pub timeout_seconds: u64,

@@ -11,10 +11,11 @@ use http::{
     request,
 };
 
+use chassis::client_address::X_FORWARDED_FOR;
+
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
@@ -34,7 +35,7 @@ const HOP_BY_HOP: [HeaderName; 8] = [
 const INTERNAL: [&str; 2] = ["x-forwarded-", "x-caller"];
 
 /// Turns the head of a request from a client into that of the request to a service.
-pub(crate) fn forward(request: &mut request::Parts, peer: Option<IpAddr>) {
+pub(crate) fn forward(request: &mut request::Parts, client: Option<IpAddr>) {
     // A client of HTTP/2 names the host in the URI.
     let host = request
         .headers
@@ -47,7 +48,8 @@ pub(crate) fn forward(request: &mut request::Parts, peer: Option<IpAddr>) {
     headers.remove(FORWARDED);
     headers.remove(X_REAL_IP);
     remove_internal(headers);
-    if let Some(value) = peer.and_then(|peer| HeaderValue::from_str(&peer.to_string()).ok()) {
+    let client = client.map(|client| HeaderValue::from_str(&client.to_string()));
+    if let Some(Ok(value)) = client {
         headers.insert(X_FORWARDED_FOR, value);
     }
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));

@@ -15,6 +15,7 @@ use axum::{
 use bytes::Bytes;
 use chassis::{
     Code, Error, Result,
+    client_address::TrustedProxies,
     trace::{REQUEST_ID, TRACEPARENT, TraceContext},
 };
 use http::{HeaderValue, StatusCode, Uri, uri::PathAndQuery};
@@ -46,6 +47,7 @@ pub(crate) struct Proxy {
     origins: [Origin; Upstream::ALL.len()],
     timeout: Duration,
     body_limit: usize,
+    trusted_proxies: TrustedProxies,
 }
 
 impl Proxy {
@@ -69,6 +71,7 @@ impl Proxy {
             }),
             timeout: config.timeout(),
             body_limit: config.body_limit_bytes,
+            trusted_proxies: config.trusted_proxies.clone(),
         }
     }
 
@@ -89,8 +92,9 @@ impl Proxy {
         if body.size_hint().lower() > body_limit as u64 {
             return Err(too_large(body_limit));
         }
-        let peer = peer(&head.extensions);
-        headers::forward(&mut head, peer);
+        let client =
+            peer(&head.extensions).map(|peer| self.trusted_proxies.client(peer, &head.headers));
+        headers::forward(&mut head, client);
         if let Some(context) = TraceContext::current() {
             for (name, value) in [
                 (TRACEPARENT, HeaderValue::try_from(context.traceparent())),

@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, bail};
-use chassis::config::Secret;
+use chassis::{client_address::TrustedProxies, config::Secret};
 use clap::value_parser;
 
 use crate::domain::{Email, Password};
@@ -66,6 +66,16 @@ pub struct Config {
         value_name = "IDENTITY_HASH_CONCURRENCY"
     )]
     pub hash_concurrency: u16,
+
+    /// Proxies whose X-Forwarded-For tells where a request comes from (the gateway): networks or addresses, separated by
+    /// commas.
+    #[arg(
+        long,
+        env = "TRUSTED_PROXIES",
+        default_value = "127.0.0.1,::1",
+        value_name = "TRUSTED_PROXIES"
+    )]
+    pub trusted_proxies: TrustedProxies,
 
     /// Address of the administrator made at the first start; together with ADMIN_PASSWORD.
     #[arg(long, env = "ADMIN_EMAIL", value_name = "ADMIN_EMAIL")]

@@ -83,7 +83,7 @@ pub async fn open(pool: PgPool, config: &Config) -> anyhow::Result<Doors> {
     }
     // Its own keys and permissions need no call.
     let auth = Auth::new(identity.clone(), identity.clone());
-    let (http, openapi) = api::http::router(identity.clone(), auth);
+    let (http, openapi) = api::http::router(identity.clone(), auth, config.trusted_proxies.clone());
     let grpc = api::grpc::routes(identity);
     Ok(Doors {
         http,

@@ -334,6 +334,7 @@ mod tests {
         let changed = |user_id| UserData {
             user_id,
             roles: Vec::new(),
+            disabled: false,
         };
         let event = |kind, data: &UserData| {
             CloudEvent::new("/test", kind, data.user_id, Some(1), Utc::now(), data).unwrap()

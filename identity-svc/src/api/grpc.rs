@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chassis::{Error, auth::Permissions as _};
 use proto::identity::v1::{
     CheckPermissionRequest, CheckPermissionResponse, GetUserRequest, GetUserResponse,
+    PrepareMailRequest, PrepareMailResponse, RotateKeysRequest, RotateKeysResponse,
     identity_service_server::{IdentityService, IdentityServiceServer},
 };
 use tonic::{Request, Response, Status, service::Routes};
@@ -48,6 +49,20 @@ impl IdentityService for Api {
             roles: user.roles,
             permissions: user.permissions,
         }))
+    }
+
+    async fn prepare_mail(
+        &self,
+        _: Request<PrepareMailRequest>,
+    ) -> Result<Response<PrepareMailResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn rotate_keys(
+        &self,
+        _: Request<RotateKeysRequest>,
+    ) -> Result<Response<RotateKeysResponse>, Status> {
+        Err(Status::unimplemented("not yet"))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What identity-svc's words mean, and the rules that need no database.
 
+mod action;
+mod actor;
 mod email;
 mod password;
 mod permission;
@@ -8,6 +10,8 @@ mod refresh_token;
 mod role;
 mod user;
 
+pub use action::Action;
+pub use actor::{Actor, Origin};
 pub use email::Email;
 pub use password::Password;
 pub use permission::Permission;

@@ -8,7 +8,7 @@ pub struct Permission(&'static str);
 impl Permission {
     pub const USERS_MANAGE: Self = Self("users:manage");
 
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self("catalogue:manage"),
         Self("stock:manage"),
         Self("incentives:manage"),
@@ -16,6 +16,8 @@ impl Permission {
         Self("reports:read"),
         Self::USERS_MANAGE,
         Self("jobs:manage"),
+        Self("audit:read"),
+        Self(chassis::auth::INTERNAL_CALL),
     ];
 
     /// # Errors

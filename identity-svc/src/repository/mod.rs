@@ -1,6 +1,7 @@
 //! identity-svc's tables. A function here is one transaction: rows, version and event together.
 
 mod administrators;
+mod audit_log;
 mod keys;
 mod roles;
 mod sessions;
@@ -16,7 +17,7 @@ use uuid::Uuid;
 
 pub use administrators::Administrator;
 pub use keys::{Keys, StoredKey};
-pub use sessions::Refreshed;
+pub use sessions::{Refreshed, Session};
 pub use users::NewUser;
 
 use crate::domain::{ADMIN, Role};
@@ -56,6 +57,7 @@ async fn tell(tx: &mut PgConnection, kind: &str, user: Uuid) -> Result<()> {
     let data = UserData {
         user_id: user,
         roles: row.roles,
+        disabled: false,
     };
     let event = CloudEvent::new(SOURCE, kind, user, Some(row.version), row.at, &data)?;
     outbox::append(tx, vec![event]).await

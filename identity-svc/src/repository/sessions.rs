@@ -4,13 +4,20 @@ use uuid::Uuid;
 use super::Repository;
 use crate::domain::RefreshToken;
 
+/// A sign-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Session {
+    pub id: Uuid,
+    pub user_id: Uuid,
+}
+
 /// What became of a refresh token that was presented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refreshed {
     /// Its successor is in force: it was spent now, or a moment ago by a client that lost the answer.
-    By { user: Uuid },
+    By(Session),
     /// It was spent long ago: somebody has a copy. The whole family is revoked.
-    Reused { user: Uuid },
+    Reused(Session),
     /// Unknown, expired or revoked.
     Refused,
 }
@@ -22,7 +29,7 @@ impl Repository {
         user: Uuid,
         token: &RefreshToken,
         lifetime: i64,
-    ) -> Result<()> {
+    ) -> Result<Session> {
         let hash = token.hash();
         let mut tx = self.pool.begin().await?;
         sqlx::query!(
@@ -49,7 +56,10 @@ impl Repository {
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
-        Ok(())
+        Ok(Session {
+            id: family,
+            user_id: user,
+        })
     }
 
     /// Spends `token` and puts `successor` in its place. Of twins at once, one spends it and the others find it spent a
@@ -62,7 +72,8 @@ impl Repository {
     ) -> Result<Refreshed> {
         let (hash, successor) = (token.hash(), successor.hash());
         let mut tx = self.pool.begin().await?;
-        let spent = sqlx::query!(
+        let spent = sqlx::query_as!(
+            Session,
             "update refresh_tokens t set spent_at = now() from refresh_families f
               where t.hash = $1 and t.spent_at is null
                 and f.id = t.family_id and f.revoked_at is null and f.expires_at > now()
@@ -79,24 +90,24 @@ impl Repository {
             )
             .execute(&mut *tx)
             .await?;
-            Refreshed::By {
-                user: family.user_id,
-            }
-        } else if let Some(user) = sqlx::query_scalar!(
+            Refreshed::By(family)
+        } else if let Some(family) = sqlx::query_as!(
+            Session,
             "update refresh_families f set revoked_at = now() from refresh_tokens t
               where t.hash = $1 and t.spent_at <= now() - make_interval(secs => $2::bigint)
                 and f.id = t.family_id and f.revoked_at is null and f.expires_at > now()
-             returning f.user_id",
+             returning f.id, f.user_id",
             &hash,
             grace,
         )
         .fetch_optional(&mut *tx)
         .await?
         {
-            Refreshed::Reused { user }
+            Refreshed::Reused(family)
         } else {
-            sqlx::query_scalar!(
-                "select f.user_id from refresh_tokens t join refresh_families f on f.id = t.family_id
+            sqlx::query_as!(
+                Session,
+                "select f.id, f.user_id from refresh_tokens t join refresh_families f on f.id = t.family_id
                   where t.hash = $1 and t.spent_at > now() - make_interval(secs => $2::bigint)
                     and f.revoked_at is null and f.expires_at > now()",
                 &hash,
@@ -104,7 +115,7 @@ impl Repository {
             )
             .fetch_optional(&mut *tx)
             .await?
-            .map_or(Refreshed::Refused, |user| Refreshed::By { user })
+            .map_or(Refreshed::Refused, Refreshed::By)
         };
         tx.commit().await?;
         Ok(outcome)

@@ -3,7 +3,7 @@ use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chassis::{
     Result,
-    auth::{AUDIENCE, Claims, ISSUER, KeySource, TOKEN_TYPE},
+    auth::{Claims, KeySource, TOKEN_TYPE},
 };
 use chrono::{DateTime, Utc};
 use ed25519_dalek::{SigningKey, pkcs8::EncodePrivateKey as _};
@@ -89,19 +89,14 @@ impl AccessTokens {
         })
     }
 
-    /// A token that says that its bearer is `user`, from `now` on.
+    /// A token that says that its bearer is `user`, signed in with this session, from `now` on.
     ///
     /// # Errors
     /// When signing fails.
-    pub fn issue(&self, user: Uuid, now: DateTime<Utc>) -> Result<String> {
+    pub fn issue(&self, user: Uuid, session: Uuid, now: DateTime<Utc>) -> Result<String> {
         let claims = Claims {
-            iss: ISSUER.to_owned(),
-            aud: AUDIENCE.to_owned(),
-            sub: user,
-            exp: now.timestamp() + self.lifetime,
-            iat: now.timestamp(),
-            jti: Uuid::now_v7(),
-            client_id: CLIENT_ID.to_owned(),
+            sid: Some(session),
+            ..Claims::new(user, CLIENT_ID, now.timestamp(), self.lifetime)
         };
         jsonwebtoken::encode(&self.header, &claims, &self.key).map_err(chassis::Error::internal)
     }

@@ -11,14 +11,13 @@ mod sign_out;
 mod users;
 
 use chassis::Result;
-use uuid::Uuid;
 
 pub use access_tokens::{AccessTokens, PublicKey};
 pub use passwords::Passwords;
 
 use crate::{
     domain::{RefreshSecret, RefreshToken},
-    repository::Repository,
+    repository::{Repository, Session},
 };
 
 /// A sign-in lasts this long at most, in seconds: 30 days, however often it is refreshed.
@@ -68,9 +67,10 @@ impl Identity {
         self.access.public_keys()
     }
 
-    fn tokens(&self, user: Uuid, refresh: RefreshToken) -> Result<Tokens> {
+    fn tokens(&self, session: &Session, refresh: RefreshToken) -> Result<Tokens> {
+        let now = chrono::Utc::now();
         Ok(Tokens {
-            access: self.access.issue(user, chrono::Utc::now())?,
+            access: self.access.issue(session.user_id, session.id, now)?,
             expires_in: self.access.lifetime(),
             refresh,
         })

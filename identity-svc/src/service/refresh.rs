@@ -1,7 +1,10 @@
 use chassis::{Code, Error, Result};
 
 use super::{Identity, Tokens};
-use crate::{domain::RefreshToken, repository::Refreshed};
+use crate::{
+    domain::RefreshToken,
+    repository::{Refreshed, Session},
+};
 
 /// Seconds in which a spent token still gets its successor: the client whose answer was lost is no thief.
 const GRACE: i64 = 10;
@@ -24,10 +27,10 @@ impl Identity {
         let token = RefreshToken::parse(token).ok_or_else(refused)?;
         let successor = token.successor(&self.refresh_secret);
         match self.repository.rotate(&token, &successor, GRACE).await? {
-            Refreshed::By { user } => self.tokens(user, successor),
-            Refreshed::Reused { user } => {
+            Refreshed::By(session) => self.tokens(&session, successor),
+            Refreshed::Reused(Session { user_id, .. }) => {
                 metrics::counter!("identity_refresh_tokens_reused_total").increment(1);
-                tracing::warn!(user.id = %user, "a spent refresh token came again; its session is revoked");
+                tracing::warn!(user.id = %user_id, "a spent refresh token came again; its session is revoked");
                 Err(refused())
             }
             Refreshed::Refused => Err(refused()),

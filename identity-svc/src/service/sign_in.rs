@@ -28,9 +28,10 @@ impl Identity {
             ));
         };
         let refresh = RefreshToken::random();
-        self.repository
+        let session = self
+            .repository
             .open_session(user, &refresh, SESSION_LIFETIME)
             .await?;
-        self.tokens(user, refresh)
+        self.tokens(&session, refresh)
     }
 }

@@ -1,22 +1,31 @@
-//! Events of identity-svc. They name no e-mail address: who needs it asks identity-svc.
+//! Events of identity-svc. They name no e-mail address and carry no secret: who needs them asks identity-svc.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub const SOURCE: &str = "/identity-svc";
 
 pub const USER_REGISTERED: &str = "identity.user_registered.v1";
-/// A user's roles are others than before. Who keeps what the user may do asks again.
+/// A user's roles are others than before, or the user was disabled or enabled. Who keeps what the user may do asks again.
 pub const USER_CHANGED: &str = "identity.user_changed.v1";
 /// A role permits something else than before; who holds it has not changed, so there is no `user_changed`. Who keeps what
 /// anybody may do asks again. A role that nobody holds yet, or any more, is made and deleted without an event.
 pub const ROLE_CHANGED: &str = "identity.role_changed.v1";
+/// Sessions ended before their time: access tokens with their `sid` are refused from now on.
+pub const SESSIONS_ENDED: &str = "identity.sessions_ended.v1";
+/// There is a new key, or one is no longer to be trusted: who keeps keys asks again.
+pub const KEYS_CHANGED: &str = "identity.keys_changed.v1";
+/// A user is to get a mail; its text and links are asked of identity-svc when it is written.
+pub const MAIL_REQUESTED: &str = "identity.mail_requested.v1";
 
 /// The payload of `user_registered` and `user_changed`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserData {
     pub user_id: Uuid,
     pub roles: Vec<String>,
+    #[serde(default)]
+    pub disabled: bool,
 }
 
 /// The payload of `role_changed`: the role after the change.
@@ -25,4 +34,47 @@ pub struct RoleData {
     pub role: String,
     /// In alphabetical order.
     pub permissions: Vec<String>,
+}
+
+/// The payload of `sessions_ended`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionsData {
+    /// Whose they were: a user or a service account.
+    pub owner_id: Uuid,
+    pub session_ids: Vec<Uuid>,
+    pub ended_at: DateTime<Utc>,
+}
+
+/// The payload of `keys_changed`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeysData {
+    /// Those that are published from now on.
+    pub kids: Vec<String>,
+}
+
+/// The payload of `mail_requested`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailData {
+    pub user_id: Uuid,
+    pub kind: MailKind,
+}
+
+/// What a mail is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailKind {
+    /// The link that verifies the address.
+    EmailVerification,
+    /// The link that sets a new password.
+    PasswordReset,
+    /// Somebody tried to register with an address that has an account.
+    AlreadyRegistered,
+    /// The password was changed or reset.
+    PasswordChanged,
+    /// A second factor guards the account from now on.
+    SecondFactorEnabled,
+    /// No second factor guards the account any more.
+    SecondFactorDisabled,
+    /// A recovery code was used in place of the second factor.
+    RecoveryCodeUsed,
 }

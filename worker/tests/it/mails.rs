@@ -13,6 +13,7 @@ use proto::{
     events::order::{CREATED, CREATED_WITH_INCENTIVE, Line, OrderData, SOURCE, Status},
     identity::v1::{
         CheckPermissionRequest, CheckPermissionResponse, GetUserRequest, GetUserResponse,
+        PrepareMailRequest, PrepareMailResponse, RotateKeysRequest, RotateKeysResponse,
         identity_service_server::{IdentityService, IdentityServiceServer},
     },
 };
@@ -48,6 +49,20 @@ impl IdentityService for OnePerson {
             roles: Vec::new(),
             permissions: Vec::new(),
         }))
+    }
+
+    async fn prepare_mail(
+        &self,
+        _: Request<PrepareMailRequest>,
+    ) -> Result<Response<PrepareMailResponse>, tonic::Status> {
+        Err(tonic::Status::not_found("no such user"))
+    }
+
+    async fn rotate_keys(
+        &self,
+        _: Request<RotateKeysRequest>,
+    ) -> Result<Response<RotateKeysResponse>, tonic::Status> {
+        Err(tonic::Status::permission_denied("not here"))
     }
 }
 

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chassis::{
     Result, Service,
-    auth::{AUDIENCE, Auth, Claims, ISSUER, KeySource, Permissions, TOKEN_TYPE},
+    auth::{Auth, Claims, KeySource, Permissions, TOKEN_TYPE},
     health::Check,
     testing::{TestDatabase, empty_database},
 };
@@ -167,15 +167,7 @@ fn key() -> SigningKey {
 
 pub fn token(user: Uuid) -> String {
     let now = Utc::now().timestamp();
-    let claims = Claims {
-        iss: ISSUER.to_owned(),
-        aud: AUDIENCE.to_owned(),
-        sub: user,
-        exp: now + 60,
-        iat: now,
-        jti: Uuid::now_v7(),
-        client_id: "test".to_owned(),
-    };
+    let claims = Claims::new(user, "test", now, 60);
     let header = Header {
         typ: Some(TOKEN_TYPE.to_owned()),
         kid: Some("test".to_owned()),

@@ -1,5 +1,6 @@
 //! The REST interface.
 
+mod actor;
 mod auth;
 mod check;
 mod jwks;
@@ -11,7 +12,7 @@ mod users;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use chassis::{auth::Auth, http::BearerToken};
+use chassis::{auth::Auth, client_address::TrustedProxies, http::BearerToken};
 use utoipa::{OpenApi as _, openapi::OpenApi};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -21,6 +22,7 @@ use crate::service::Identity;
 struct Context {
     identity: Arc<Identity>,
     auth: Auth,
+    proxies: TrustedProxies,
 }
 
 #[derive(utoipa::OpenApi)]
@@ -58,10 +60,17 @@ fn operations() -> OpenApiRouter<Context> {
 }
 
 /// The routes and their description.
-pub fn router(identity: Arc<Identity>, auth: Auth) -> (axum::Router, OpenApi) {
-    operations()
-        .with_state(Context { identity, auth })
-        .split_for_parts()
+pub fn router(
+    identity: Arc<Identity>,
+    auth: Auth,
+    proxies: TrustedProxies,
+) -> (axum::Router, OpenApi) {
+    let context = Context {
+        identity,
+        auth,
+        proxies,
+    };
+    operations().with_state(context).split_for_parts()
 }
 
 /// The description of the REST interface.
