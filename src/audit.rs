@@ -2,7 +2,10 @@
 
 use std::{fmt::Write as _, process::ExitCode, time::Duration};
 
-use chassis::{Error, grpc};
+use chassis::{
+    Error, auth,
+    grpc::{self, Peers},
+};
 use proto::audit::v1::{
     AuditRequest, Checked, Violation, audit_event::Event, audit_service_client::AuditServiceClient,
 };
@@ -10,6 +13,8 @@ use serde::Serialize;
 
 use crate::{say, say_error};
 
+/// Whom identity-svc knows the command line as.
+pub const OPERATOR: &str = "easyorder";
 /// A large database is read for a while.
 const DEADLINE: Duration = Duration::from_secs(3_600);
 
@@ -42,6 +47,9 @@ pub struct Options {
         default_value = "http://127.0.0.1:50052"
     )]
     pub inventory_grpc_url: String,
+    /// They serve only whom identity-svc vouches for
+    #[command(flatten)]
+    pub auth: auth::Config,
 }
 
 /// What was found, in both services.
@@ -78,12 +86,19 @@ struct ViolationIn {
 /// a service could not be asked.
 pub async fn run(options: Options) -> ExitCode {
     let mut report = Report::default();
+    let peers = match Peers::new(OPERATOR, &options.auth) {
+        Ok(peers) => peers,
+        Err(error) => {
+            say_error(format_args!("easyorder: cannot audit: {error:#}"));
+            return ExitCode::from(2);
+        }
+    };
     // What inventory-svc keeps follows from the orders, so these come first.
     for (service, url) in [
         ("order-svc", &options.order_grpc_url),
         ("inventory-svc", &options.inventory_grpc_url),
     ] {
-        if let Err(error) = ask(&mut report, service, url, &options).await {
+        if let Err(error) = ask(&mut report, &peers, service, url, &options).await {
             report.failed.push(format!("{service} at {url}: {error:#}"));
         }
     }
@@ -105,16 +120,18 @@ pub async fn run(options: Options) -> ExitCode {
 ///
 /// # Errors
 /// When it cannot be asked.
-pub async fn of_orders(order_grpc_url: &str) -> anyhow::Result<Vec<String>> {
+pub async fn of_orders(order_grpc_url: &str, auth: &auth::Config) -> anyhow::Result<Vec<String>> {
+    let peers = Peers::new(OPERATOR, auth)?;
     let options = Options {
         repair: false,
         settle: 0,
         json: false,
         order_grpc_url: order_grpc_url.to_owned(),
         inventory_grpc_url: String::new(),
+        auth: auth.clone(),
     };
     let mut report = Report::default();
-    ask(&mut report, "order-svc", order_grpc_url, &options).await?;
+    ask(&mut report, &peers, "order-svc", order_grpc_url, &options).await?;
     anyhow::ensure!(!report.checked.is_empty(), "nothing was checked");
     let mut amiss: Vec<String> = report
         .violations
@@ -135,6 +152,7 @@ pub async fn of_orders(order_grpc_url: &str) -> anyhow::Result<Vec<String>> {
 
 async fn ask(
     report: &mut Report,
+    peers: &Peers,
     service: &'static str,
     url: &str,
     options: &Options,
@@ -143,7 +161,7 @@ async fn ask(
         repair: options.repair,
         settle_seconds: options.settle,
     };
-    let mut events = AuditServiceClient::new(grpc::channel(url)?)
+    let mut events = AuditServiceClient::new(peers.channel(url)?)
         .audit(grpc::request(request, DEADLINE))
         .await
         .map_err(Error::from)?

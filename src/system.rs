@@ -83,8 +83,8 @@ impl Configs {
             &mut self.inventory.auth,
             &mut self.order.auth,
             &mut self.worker.auth,
+            &mut self.gateway.auth,
         ] {
-            auth.identity_http_url.clone_from(&identity_http);
             auth.identity_grpc_url.clone_from(&identity_grpc);
         }
         let inventory_grpc = url(self.inventory.grpc_addr);
@@ -97,7 +97,6 @@ impl Configs {
         self.worker.inventory_grpc_url = inventory_grpc;
         self.worker.order_grpc_url = order_grpc;
 
-        self.gateway.identity_grpc_url = identity_grpc;
         self.gateway.identity_http_url = identity_http.parse()?;
         self.gateway.inventory_http_url = url(self.inventory.http_addr).parse()?;
         self.gateway.order_http_url = url(self.order.http_addr).parse()?;

@@ -2,26 +2,35 @@
 //! until an event says that the user's roles, or what a role permits, have changed, so that a role taken away stops working
 //! within a second without a call for each request. While events cannot be heard, an answer is kept for a second only.
 
+mod following;
+mod guard;
 mod permissions;
+pub mod secrets;
+pub(crate) mod service_token;
+mod trust;
 
-use std::{
-    collections::BTreeMap,
-    marker::PhantomData,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, marker::PhantomData, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use axum::extract::{FromRef, FromRequestParts};
+use chrono::Utc;
 use http::request::Parts;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Mutex, RwLock};
+use sha2::{Digest as _, Sha256};
 use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 use uuid::Uuid;
 
-use crate::{Error, Result, Service, amqp::Bus, grpc, http::bearer, trace::TraceContext};
-use permissions::{CHANGES, RemotePermissions};
+use crate::{
+    Error, Result, Service, amqp::Bus, config::Secret, grpc::Peers, http::bearer,
+    trace::TraceContext,
+};
+use following::Following;
+pub use guard::Guard;
+pub(crate) use guard::guarded;
+use permissions::RemotePermissions;
+use trust::{RemoteTrust, Scope};
 
 /// `iss` of our access tokens.
 pub const ISSUER: &str = "easyorder";
@@ -36,22 +45,14 @@ pub const INTERNAL_CALL: &str = "internal:call";
 const LEEWAY: u64 = 5;
 
 const CALL_DEADLINE: Duration = Duration::from_secs(2);
-/// Unknown key ids cannot make us fetch more often than this.
-const REFETCH_INTERVAL: Duration = Duration::from_secs(5);
+/// Verified tokens in memory, at most.
+const VERIFIED: u64 = 20_000;
 
-/// Where identity-svc is.
+/// Where identity-svc is, and how this service proves to it who it is.
 #[derive(Debug, Clone, clap::Args)]
 // Flattened into parsers that are called `Config` too, and clap wants the names of its groups unique.
 #[group(skip)]
 pub struct Config {
-    /// Where identity-svc's REST interface is
-    #[arg(
-        long,
-        env = "IDENTITY_HTTP_URL",
-        value_name = "IDENTITY_HTTP_URL",
-        default_value = "http://127.0.0.1:8081"
-    )]
-    pub identity_http_url: String,
     /// Where identity-svc's gRPC interface is
     #[arg(
         long,
@@ -60,6 +61,26 @@ pub struct Config {
         default_value = "http://127.0.0.1:50051"
     )]
     pub identity_grpc_url: String,
+    /// This service's own secret, in place of the system's: what `identity-svc service-secret NAME` prints
+    #[arg(
+        long,
+        env = "SERVICE_SECRET",
+        value_name = "SERVICE_SECRET",
+        hide_env_values = true
+    )]
+    pub service_secret: Option<Secret>,
+    #[command(flatten)]
+    pub secrets: secrets::Config,
+}
+
+impl Config {
+    /// The secret of the service of this name.
+    pub(crate) fn secret_of(&self, service: &str) -> anyhow::Result<Secret> {
+        match &self.service_secret {
+            Some(secret) if !secret.expose().is_empty() => Ok(secret.clone()),
+            _ => Ok(self.secrets.load()?.of(service)),
+        }
+    }
 }
 
 /// The claims of an access token.
@@ -131,6 +152,13 @@ pub trait KeySource: Send + Sync {
     async fn key(&self, kid: &str) -> Result<Option<DecodingKey>>;
 }
 
+/// Which sessions ended before their tokens expired.
+#[async_trait]
+pub trait Sessions: Send + Sync {
+    /// Whether the session, API key or service account secret of this id has ended.
+    async fn has_ended(&self, session: Uuid) -> Result<bool>;
+}
+
 /// Who may do what.
 #[async_trait]
 pub trait Permissions: Send + Sync {
@@ -142,13 +170,26 @@ pub trait Permissions: Send + Sync {
 #[derive(Clone)]
 pub struct Auth {
     keys: Arc<dyn KeySource>,
+    sessions: Arc<dyn Sessions>,
     permissions: Arc<dyn Permissions>,
     validation: Arc<Validation>,
+    /// What was found good before, by the token's SHA-256: a signature is checked once.
+    verified: Cache<[u8; 32], Verified>,
+}
+
+#[derive(Clone)]
+struct Verified {
+    kid: String,
+    claims: Arc<Claims>,
 }
 
 impl Auth {
     #[must_use]
-    pub fn new(keys: Arc<dyn KeySource>, permissions: Arc<dyn Permissions>) -> Self {
+    pub fn new(
+        keys: Arc<dyn KeySource>,
+        sessions: Arc<dyn Sessions>,
+        permissions: Arc<dyn Permissions>,
+    ) -> Self {
         // RFC 8725, 3.1: the algorithm is ours to say, not the token's.
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[ISSUER]);
@@ -157,50 +198,83 @@ impl Auth {
         validation.leeway = LEEWAY;
         Self {
             keys,
+            sessions,
             permissions,
             validation: Arc::new(validation),
+            verified: Cache::new(VERIFIED),
         }
     }
 
-    /// Keys and permissions of identity-svc. It hears of no changes, so it asks for each permission once a second.
-    ///
-    /// # Errors
-    /// When an address is malformed.
-    pub fn remote(config: &Config) -> anyhow::Result<Self> {
-        let keys = RemoteKeys::new(&config.identity_http_url)?;
-        let permissions = RemotePermissions::new(grpc::channel(&config.identity_grpc_url)?);
-        Ok(Self::new(Arc::new(keys), Arc::new(permissions)))
+    /// Keys of identity-svc, for a service that only passes requests on: whether a session has ended is for those behind it
+    /// to say. It asks for each permission once a second.
+    #[must_use]
+    pub fn remote(peers: &Peers, service: &Service) -> Self {
+        let trust = Arc::new(RemoteTrust::new(peers.identity(), Scope::Keys));
+        let permissions = RemotePermissions::new(peers.to_identity());
+        let following = trust.clone();
+        service.background("trust", async move |stop| following.follow(stop).await);
+        Self::new(trust.clone(), trust, Arc::new(permissions))
     }
 
-    /// The same, for a service that asks for permissions: it hears of changes as long as the service runs.
-    ///
-    /// # Errors
-    /// When an address is malformed.
-    pub fn following(config: &Config, service: &Service, bus: Arc<Bus>) -> anyhow::Result<Self> {
-        let keys = RemoteKeys::new(&config.identity_http_url)?;
-        let permissions = RemotePermissions::new(grpc::channel(&config.identity_grpc_url)?);
-        let permissions = Arc::new(permissions);
-        service.listen("permissions", CHANGES, bus, permissions.clone());
-        Ok(Self::new(Arc::new(keys), permissions))
+    /// Keys, ended sessions and permissions of identity-svc: the service hears of changes as long as it runs.
+    #[must_use]
+    pub fn following(peers: &Peers, service: &Service, bus: Arc<Bus>) -> Self {
+        let trust = Arc::new(RemoteTrust::new(peers.identity(), Scope::KeysAndSessions));
+        let permissions = Arc::new(RemotePermissions::new(peers.to_identity()));
+        let listener = Following {
+            trust: trust.clone(),
+            permissions: permissions.clone(),
+        };
+        service.listen("identity", following::CHANGES, bus, Arc::new(listener));
+        let following = trust.clone();
+        service.background("trust", async move |stop| following.follow(stop).await);
+        Self::new(trust.clone(), trust, permissions)
     }
 
-    /// The claims of a valid access token.
+    /// The claims of a valid access token whose session goes on.
     ///
     /// # Errors
     /// `unauthenticated` when it is not one; `unavailable` when the keys cannot be had.
-    pub async fn verify(&self, token: &str) -> Result<Claims> {
-        // One answer for every fault: which check failed helps only who forges.
-        let refused = || Error::unauthenticated("the access token is not valid; sign in again");
+    pub async fn verify(&self, token: &str) -> Result<Arc<Claims>> {
+        let claims = self.authentic(token).await?;
+        match claims.sid {
+            Some(session) if self.sessions.has_ended(session).await? => Err(refused()),
+            _ => Ok(claims),
+        }
+    }
+
+    /// The claims of a token that identity-svc has signed and that has not expired.
+    async fn authentic(&self, token: &str) -> Result<Arc<Claims>> {
+        let hash: [u8; 32] = Sha256::digest(token).into();
+        if let Some(known) = self.verified.get(&hash) {
+            let expired = known.claims.exp + LEEWAY.cast_signed() <= Utc::now().timestamp();
+            // The key may have been given up meanwhile.
+            if !expired && self.keys.key(&known.kid).await?.is_some() {
+                return Ok(known.claims);
+            }
+            self.verified.invalidate(&hash);
+        }
         let header = decode_header(token).map_err(|_| refused())?;
         if header.alg != Algorithm::EdDSA || header.typ.as_deref() != Some(TOKEN_TYPE) {
             return Err(refused());
         }
         let kid = header.kid.ok_or_else(refused)?;
         let key = self.keys.key(&kid).await?.ok_or_else(refused)?;
-        decode::<Claims>(token, &key, &self.validation)
-            .map(|token| token.claims)
-            .map_err(|_| refused())
+        let claims = decode::<Claims>(token, &key, &self.validation)
+            .map(|token| Arc::new(token.claims))
+            .map_err(|_| refused())?;
+        let verified = Verified {
+            kid,
+            claims: claims.clone(),
+        };
+        self.verified.insert(hash, verified);
+        Ok(claims)
     }
+}
+
+/// One answer for every fault: which check failed helps only who forges.
+fn refused() -> Error {
+    Error::unauthenticated("the access token is not valid; sign in again")
 }
 
 /// The signed-in user who sent the request; as an extractor it refuses all others with 401.
@@ -251,7 +325,7 @@ where
         }
         Ok(Self {
             id: claims.sub,
-            claims: Arc::new(claims),
+            claims,
             permissions: auth.permissions,
         })
     }
@@ -305,80 +379,5 @@ impl<P: Permission> utoipa::IntoResponses for NotPermitted<P> {
             ("401".to_owned(), problem("Not signed in".to_owned())),
             ("403".to_owned(), problem(format!("Without `{}`", P::NAME))),
         ])
-    }
-}
-
-/// The published keys of identity-svc, kept until an unknown key id comes.
-struct RemoteKeys {
-    url: String,
-    client: reqwest::Client,
-    keys: RwLock<Keys>,
-    last_fetch: Mutex<Option<Instant>>,
-}
-
-#[derive(Default)]
-struct Keys(Vec<(String, DecodingKey)>);
-
-impl Keys {
-    fn find(&self, kid: &str) -> Option<DecodingKey> {
-        let (_, key) = self.0.iter().find(|(id, _)| id == kid)?;
-        Some(key.clone())
-    }
-}
-
-impl RemoteKeys {
-    fn new(base: &str) -> anyhow::Result<Self> {
-        Ok(Self {
-            url: format!("{}/.well-known/jwks.json", base.trim_end_matches('/')),
-            client: reqwest::Client::builder().timeout(CALL_DEADLINE).build()?,
-            keys: RwLock::default(),
-            last_fetch: Mutex::default(),
-        })
-    }
-
-    async fn fetch(&self) -> Result<Vec<(String, DecodingKey)>> {
-        let response = self.client.get(&self.url).send().await;
-        let set: JwkSet = match response.and_then(reqwest::Response::error_for_status) {
-            Ok(response) => response.json().await.map_err(Error::unavailable)?,
-            Err(error) => return Err(Error::unavailable(error)),
-        };
-        Ok(set
-            .keys
-            .iter()
-            .filter_map(|jwk| Some((jwk.common.key_id.clone()?, DecodingKey::from_jwk(jwk).ok()?)))
-            .collect())
-    }
-}
-
-#[async_trait]
-impl KeySource for RemoteKeys {
-    async fn key(&self, kid: &str) -> Result<Option<DecodingKey>> {
-        if let Some(key) = self.keys.read().await.find(kid) {
-            return Ok(Some(key));
-        }
-        // One fetch serves all who wait for it, and those whose keys are known do not wait.
-        let mut last = self.last_fetch.lock().await;
-        if let Some(key) = self.keys.read().await.find(kid) {
-            return Ok(Some(key));
-        }
-        // Failed fetches count too: made-up key ids must not make us ask without end.
-        if last.is_some_and(|at| at.elapsed() < REFETCH_INTERVAL) {
-            return if self.keys.read().await.0.is_empty() {
-                Err(Error::unavailable(anyhow::anyhow!(
-                    "the keys of identity-svc are not known yet"
-                )))
-            } else {
-                Ok(None)
-            };
-        }
-        let fetched = self.fetch().await;
-        // Before the first success every request is waiting for the keys: ask again at once.
-        if fetched.is_ok() || !self.keys.read().await.0.is_empty() {
-            *last = Some(Instant::now());
-        }
-        let fetched = Keys(fetched?);
-        let key = fetched.find(kid);
-        *self.keys.write().await = fetched;
-        Ok(key)
     }
 }

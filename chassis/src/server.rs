@@ -31,6 +31,7 @@ use tracing::Instrument as _;
 
 use crate::{
     Code, Error,
+    auth::{Guard, guarded},
     health::Health,
     trace::{REQUEST_ID, TRACEPARENT, TraceContext},
 };
@@ -69,8 +70,8 @@ pub(crate) fn http_router(service: &'static str, router: Router) -> Router {
         .layer(middleware::from_fn_with_state(scope, in_context))
 }
 
-/// Routes with request contexts.
-pub(crate) fn grpc_routes(service: &'static str, routes: Routes) -> Routes {
+/// Guarded routes with request contexts.
+pub(crate) fn grpc_routes(service: &'static str, routes: Routes, guard: Guard) -> Routes {
     let scope = Scope {
         service,
         protocol: Protocol::Grpc,
@@ -78,6 +79,7 @@ pub(crate) fn grpc_routes(service: &'static str, routes: Routes) -> Routes {
     Routes::from(
         routes
             .into_axum_router()
+            .layer(middleware::from_fn_with_state(guard, guarded))
             .layer(middleware::from_fn_with_state(scope, in_context)),
     )
 }

@@ -13,6 +13,7 @@ use tracing::Instrument as _;
 
 use crate::{
     amqp::{Bus, EventHandler, EventListener, consumer, listener, relay},
+    auth::Guard,
     config,
     health::Health,
     server, telemetry,
@@ -109,11 +110,16 @@ impl Service {
         Ok(addr)
     }
 
-    /// Serves gRPC, with health and reflection.
+    /// Serves gRPC to whom the guard admits, with health and reflection for all.
     ///
     /// # Errors
     /// When the address cannot be listened at.
-    pub async fn serve_grpc(&self, addr: SocketAddr, routes: Routes) -> anyhow::Result<SocketAddr> {
+    pub async fn serve_grpc(
+        &self,
+        addr: SocketAddr,
+        routes: Routes,
+        guard: Guard,
+    ) -> anyhow::Result<SocketAddr> {
         let (listener, addr) = self.bind(addr).await?;
         let (reporter, health) = tonic_health::server::health_reporter();
         let checks = self.health.clone();
@@ -138,6 +144,7 @@ impl Service {
         let routes = server::grpc_routes(
             self.name,
             routes.add_service(health).add_service(reflection),
+            guard,
         );
         let stop = self.servers.stop.clone();
         let name = self.name;

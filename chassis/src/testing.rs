@@ -25,6 +25,12 @@ use tokio::{
 };
 use uuid::Uuid;
 
+use proto::identity::v1::{
+    GetTrustRequest, GetTrustResponse, IssueTokenRequest, IssueTokenResponse, PublicKey,
+    trust_service_server::{TrustService, TrustServiceServer},
+};
+use tonic::{Request, Response, Status};
+
 use crate::{config::Secret, postgres};
 
 /// Dropping a database gets this long to begin.
@@ -255,5 +261,50 @@ async fn pass(client: TcpStream, target: Arc<str>, mut state: watch::Receiver<Li
         _ = tokio::io::copy(&mut from_client, &mut to_server) => {}
         () = answers => {}
         _ = state.wait_for(|line| *line == Line::Cut) => {}
+    }
+}
+
+/// As much of identity-svc as a service needs that is tested alone: it publishes one key (Ed25519), and gives whoever asks
+/// the same token.
+#[must_use]
+pub fn trust(kid: &str, key: [u8; 32], token: &str) -> TrustServiceServer<impl TrustService> {
+    TrustServiceServer::new(Trust {
+        kid: kid.to_owned(),
+        key,
+        token: token.to_owned(),
+    })
+}
+
+struct Trust {
+    kid: String,
+    key: [u8; 32],
+    token: String,
+}
+
+#[tonic::async_trait]
+impl TrustService for Trust {
+    async fn issue_token(
+        &self,
+        _: Request<IssueTokenRequest>,
+    ) -> Result<Response<IssueTokenResponse>, Status> {
+        Ok(Response::new(IssueTokenResponse {
+            access_token: self.token.clone(),
+            expires_in_seconds: 900,
+        }))
+    }
+
+    async fn get_trust(
+        &self,
+        _: Request<GetTrustRequest>,
+    ) -> Result<Response<GetTrustResponse>, Status> {
+        Ok(Response::new(GetTrustResponse {
+            keys: vec![PublicKey {
+                kid: self.kid.clone(),
+                ed25519: self.key.to_vec(),
+            }],
+            ended: Vec::new(),
+            as_of_ms: chrono::Utc::now().timestamp_millis(),
+            access_token_seconds: 900,
+        }))
     }
 }

@@ -68,14 +68,8 @@ pub struct Config {
         value_name = "WORKER_HTTP_URL"
     )]
     pub worker_http_url: Origin,
-    /// Where identity-svc answers gRPC calls
-    #[arg(
-        long,
-        env = "IDENTITY_GRPC_URL",
-        default_value = "http://127.0.0.1:50051",
-        value_name = "IDENTITY_GRPC_URL"
-    )]
-    pub identity_grpc_url: String,
+    #[command(flatten)]
+    pub auth: chassis::auth::Config,
 }
 
 impl Config {

@@ -16,8 +16,7 @@ pub mod routes;
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
-use chassis::{Service, auth::Auth};
+use chassis::{Service, auth::Auth, grpc::Peers};
 use http::{HeaderName, HeaderValue, header};
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -39,11 +38,8 @@ pub async fn migrate(_: &Config) -> anyhow::Result<()> {
 pub async fn start(config: Config) -> anyhow::Result<Service> {
     let service = Service::new("gateway");
     let proxy = Arc::new(proxy::Proxy::new(&config));
-    let auth = Auth::remote(&chassis::auth::Config {
-        identity_http_url: config.identity_http_url.to_string(),
-        identity_grpc_url: config.identity_grpc_url.clone(),
-    })
-    .context("bad configuration: IDENTITY_GRPC_URL")?;
+    let peers = Peers::new(service.name(), &config.auth)?;
+    let auth = Auth::remote(&peers, &service);
     let documents = openapi::Documents::new(proxy.clone())?;
     let probe = health::Probe::new(proxy.clone(), service.health().clone());
 

@@ -91,6 +91,9 @@ pub struct Config {
     pub admin_password: Option<Secret>,
 
     #[command(flatten)]
+    pub secrets: chassis::auth::secrets::Config,
+
+    #[command(flatten)]
     pub amqp: chassis::amqp::Config,
 }
 

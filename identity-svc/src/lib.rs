@@ -10,7 +10,13 @@ mod service;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use chassis::{Service, amqp::Bus, auth::Auth, ops::Ops, postgres};
+use chassis::{
+    Service,
+    amqp::Bus,
+    auth::{Auth, Guard},
+    ops::Ops,
+    postgres,
+};
 use sqlx::{PgPool, migrate::Migrator};
 use tonic::service::Routes;
 use utoipa::openapi::OpenApi;
@@ -48,7 +54,9 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
     let service = Service::new(NAME);
     service.relay(pool.clone(), Bus::new(&config.amqp, NAME));
     let grpc = doors.grpc.add_service(Ops::server(pool));
-    service.serve_grpc(config.grpc_addr, grpc).await?;
+    service
+        .serve_grpc(config.grpc_addr, grpc, doors.guard)
+        .await?;
     service
         .serve_http(config.http_addr, doors.http, doors.openapi)
         .await?;
@@ -66,6 +74,7 @@ pub struct Doors {
     pub http: axum::Router,
     pub openapi: OpenApi,
     pub grpc: Routes,
+    pub guard: Guard,
 }
 
 /// The service over a database that is up to date. At the first start it makes the keys and the administrator.
@@ -76,18 +85,27 @@ pub async fn open(pool: PgPool, config: &Config) -> anyhow::Result<Doors> {
     let administrator = config.administrator()?;
     let passwords = Passwords::new(usize::from(config.hash_concurrency))?;
     let repository = Repository::new(pool);
-    let identity = Identity::open(repository, passwords, config.access_token_seconds).await?;
+    let system_secret = config.secrets.load()?;
+    let identity = Identity::open(
+        repository,
+        passwords,
+        config.access_token_seconds,
+        system_secret,
+    )
+    .await?;
     let identity = Arc::new(identity);
     if let Some((email, password)) = administrator {
         identity.ensure_administrator(email, password).await?;
     }
     // Its own keys and permissions need no call.
-    let auth = Auth::new(identity.clone(), identity.clone());
+    let auth = Auth::new(identity.clone(), identity.clone(), identity.clone());
+    let guard = Guard::new(auth.clone()).with_open(api::trust_grpc::OPEN);
     let (http, openapi) = api::http::router(identity.clone(), auth, config.trusted_proxies.clone());
     let grpc = api::grpc::routes(identity);
     Ok(Doors {
         http,
         openapi,
         grpc,
+        guard,
     })
 }

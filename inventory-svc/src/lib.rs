@@ -15,7 +15,15 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use application::{App, Ports, ports::Holds};
-use chassis::{Service, amqp::Bus, audit, auth::Auth, grpc, ops::Ops, postgres};
+use chassis::{
+    Service,
+    amqp::Bus,
+    audit,
+    auth::{Auth, Guard},
+    grpc::Peers,
+    ops::Ops,
+    postgres,
+};
 pub use config::{Config, Reservations};
 pub use infrastructure::postgres::generate;
 use infrastructure::{
@@ -52,7 +60,8 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
     let pool = connect(&config, config.database_pool).await?;
     postgres::migrate(&pool, &MIGRATOR).await?;
     let bus = Bus::new(&config.amqp, service.name());
-    let auth = Auth::following(&config.auth, &service, bus.clone())?;
+    let peers = Peers::new(service.name(), &config.auth)?;
+    let auth = Auth::following(&peers, &service, bus.clone());
     let policy = config.loyalty.policy();
     let holds: Arc<dyn Holds> = match config.reservations {
         Reservations::Plain => Arc::new(PgHolds::new(pool.clone(), policy)),
@@ -63,7 +72,7 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
             Arc::new(holds)
         }
     };
-    let app = Arc::new(app(&pool, &config, holds)?);
+    let app = Arc::new(app(&pool, &config, &peers, holds)?);
 
     service.relay(pool.clone(), bus.clone());
     service.consume(
@@ -82,6 +91,7 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
             api::grpc::routes(app.clone())
                 .add_service(Ops::server(pool))
                 .add_service(audit::server(Arc::new(api::audit::Audits(app.clone())))),
+            Guard::new(auth.clone()),
         )
         .await?;
     let (router, openapi) = api::http::router(app, auth);
@@ -103,12 +113,18 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     api::http::openapi()
 }
 
-fn app(pool: &PgPool, config: &Config, holds: Arc<dyn Holds>) -> anyhow::Result<App> {
+fn app(
+    pool: &PgPool,
+    config: &Config,
+    peers: &Peers,
+    holds: Arc<dyn Holds>,
+) -> anyhow::Result<App> {
+    let order_svc = peers.channel(&config.order_grpc_url)?;
     let ports = Ports {
         catalogue: Arc::new(PgCatalogue::new(pool.clone())),
         stock: Arc::new(PgStockBook::new(pool.clone())),
         holds,
-        decisions: Arc::new(OrderSvc::new(grpc::channel(&config.order_grpc_url)?)),
+        decisions: Arc::new(OrderSvc::new(order_svc.clone())),
         views: Arc::new(PgCatalogueViews::new(pool.clone())),
         quotes: Arc::new(PgQuoteViews::new(pool.clone(), config.loyalty.policy())),
         discount_codes: Arc::new(PgDiscountCodes::new(pool.clone())),
@@ -119,7 +135,7 @@ fn app(pool: &PgPool, config: &Config, holds: Arc<dyn Holds>) -> anyhow::Result<
         )),
         loyalty_views: Arc::new(PgLoyaltyViews::new(pool.clone())),
         ledgers: Arc::new(PgLedgers::new(pool.clone(), config.loyalty.policy())),
-        keepings: Arc::new(OrderKeepings::new(grpc::channel(&config.order_grpc_url)?)),
+        keepings: Arc::new(OrderKeepings::new(order_svc)),
     };
     Ok(App::new(ports, config.max_hold_ttl()))
 }

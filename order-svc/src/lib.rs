@@ -14,7 +14,15 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use application::{App, Ports};
-use chassis::{Service, amqp::Bus, audit, auth::Auth, grpc, ops::Ops, postgres};
+use chassis::{
+    Service,
+    amqp::Bus,
+    audit,
+    auth::{Auth, Guard},
+    grpc::Peers,
+    ops::Ops,
+    postgres,
+};
 pub use config::Config;
 use infrastructure::{
     consumers::{ConfirmOrders, WithholdPoints},
@@ -62,11 +70,12 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
     let pool = connect(&config, config.database_pool).await?;
     postgres::migrate(&pool, &MIGRATOR).await?;
     let bus = Bus::new(&config.amqp, service.name());
-    let auth = Auth::following(&config.auth, &service, bus.clone())?;
+    let peers = Peers::new(service.name(), &config.auth)?;
+    let auth = Auth::following(&peers, &service, bus.clone());
     let (orders, writer) = PgOrders::new(pool.clone());
     // It ends with the last caller, so that whoever waits when the service stops gets an answer.
     service.background("orders", async move |_| writer.run().await);
-    let app = Arc::new(app(&pool, &config, orders)?);
+    let app = Arc::new(app(&pool, &config, &peers, orders)?);
 
     service.relay(pool.clone(), bus.clone());
     service.consume(
@@ -93,6 +102,7 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
             api::grpc::routes(app.clone())
                 .add_service(Ops::server(pool))
                 .add_service(audit::server(Arc::new(api::audit::Audits(app.clone())))),
+            Guard::new(auth.clone()),
         )
         .await?;
     let (router, openapi) = api::http::router(app, auth);
@@ -114,10 +124,9 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     api::http::openapi()
 }
 
-fn app(pool: &PgPool, config: &Config, orders: PgOrders) -> anyhow::Result<App> {
-    let inventory = Arc::new(InventorySvc::new(grpc::channel(
-        &config.inventory_grpc_url,
-    )?));
+fn app(pool: &PgPool, config: &Config, peers: &Peers, orders: PgOrders) -> anyhow::Result<App> {
+    let inventory = peers.channel(&config.inventory_grpc_url)?;
+    let inventory = Arc::new(InventorySvc::new(inventory));
     let ports = Ports {
         orders: Arc::new(orders),
         decisions: Arc::new(PgDecisions::new(pool.clone())),

@@ -116,6 +116,7 @@ impl Shop {
         Ok(Open {
             gateway_url: url(addrs.gateway),
             order_grpc_url: url(addrs.order_grpc),
+            identity_grpc_url: url(addrs.identity_grpc),
             servers,
         })
     }
@@ -193,6 +194,7 @@ impl Addrs {
 pub struct Open {
     pub gateway_url: String,
     pub order_grpc_url: String,
+    pub identity_grpc_url: String,
     /// Callers before callees, as they stop.
     servers: [Server; 5],
 }

@@ -1,8 +1,11 @@
 //! The services as other services call them.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
-use chassis::{Error, grpc};
+use chassis::{
+    Error,
+    grpc::{self, Channel, Peers},
+};
 use proto::{
     inventory::v1::{
         ConfirmRequest, Line, ReleaseRequest, ReserveRequest, ReserveResponse,
@@ -12,7 +15,6 @@ use proto::{
         ConfirmAvailabilityRequest, HoldRef, Outcome, order_service_client::OrderServiceClient,
     },
 };
-use tonic::transport::Channel;
 use uuid::Uuid;
 
 use super::Shop;
@@ -29,6 +31,7 @@ pub struct Inventory(InventoryServiceClient<Channel>);
 impl Inventory {
     pub fn of(shop: &Shop) -> Self {
         Self(InventoryServiceClient::new(channel(
+            shop,
             shop.configs.inventory.grpc_addr,
         )))
     }
@@ -89,6 +92,7 @@ pub struct Orders(OrderServiceClient<Channel>);
 impl Orders {
     pub fn of(shop: &Shop) -> Self {
         Self(OrderServiceClient::new(channel(
+            shop,
             shop.configs.order.grpc_addr,
         )))
     }
@@ -116,6 +120,9 @@ impl Orders {
     }
 }
 
-pub fn channel(addr: std::net::SocketAddr) -> Channel {
-    grpc::channel(&format!("http://{addr}")).expect("an address")
+/// A connection to a service of the shop, as its operators have it.
+pub fn channel(shop: &Shop, addr: SocketAddr) -> Channel {
+    Peers::new("easyorder", &shop.configs.order.auth)
+        .and_then(|peers| peers.channel(&format!("http://{addr}")))
+        .expect("an address")
 }

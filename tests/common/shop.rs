@@ -13,6 +13,7 @@ use super::{Client, Lines, invariants};
 
 pub const ADMIN_EMAIL: &str = "admin@shop.example";
 pub const ADMIN_PASSWORD: &str = "a long administrator's password";
+pub const SERVICES_SECRET: &str = "what the services of a shop in a test share";
 /// Whatever must happen in the end happens within this time, however busy the machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -202,6 +203,19 @@ impl Shop {
 
 fn configs(databases: &Databases) -> Configs {
     let mut configs = Configs::from_env().expect("configurations with defaults");
+    let secrets = chassis::auth::secrets::Config {
+        services_secret: Some(Secret::from(SERVICES_SECRET)),
+        ..configs.identity.secrets.clone()
+    };
+    configs.identity.secrets = secrets.clone();
+    for auth in [
+        &mut configs.inventory.auth,
+        &mut configs.order.auth,
+        &mut configs.worker.auth,
+        &mut configs.gateway.auth,
+    ] {
+        auth.secrets = secrets.clone();
+    }
     let amqp = chassis::amqp::Config {
         amqp_url: Secret::from(testing::amqp_url()),
         amqp_namespace: testing::namespace(),

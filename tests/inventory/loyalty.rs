@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    common::{Client, Shop},
+    common::{Client, Shop, grpc::channel},
     support::column,
 };
 
@@ -197,8 +197,8 @@ async fn points_expire_on_their_day_and_are_booked_by_the_job() {
         .await
         .expect_problem(409, "not-enough-points");
 
-    let address = format!("http://{}", shop.configs.inventory.grpc_addr);
-    let mut incentives = IncentiveServiceClient::new(grpc::channel(&address).unwrap());
+    let channel = channel(&shop, shop.configs.inventory.grpc_addr);
+    let mut incentives = IncentiveServiceClient::new(channel);
     let mut expire = async |limit| {
         let request = grpc::request(ExpirePointsRequest { limit }, Duration::from_secs(30));
         incentives.expire_points(request).await

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::SocketAddr};
 
-use chassis::testing::Line;
+use chassis::{grpc::Channel, testing::Line};
 use futures::stream;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
@@ -12,7 +12,7 @@ use tonic_reflection::pb::v1::{
     server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
 };
 
-use crate::common::{Shop, grpc::channel, until};
+use crate::common::{Shop, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_grpc_server_tells_its_health_and_its_services() {
@@ -56,14 +56,16 @@ async fn each_grpc_server_tells_its_health_and_its_services() {
     shop.close().await;
 }
 
+/// As anybody may ask.
+fn open(addr: SocketAddr) -> Channel {
+    Channel::without_token(&format!("http://{addr}")).expect("an address")
+}
+
 async fn health(addr: SocketAddr) -> ServingStatus {
     let request = HealthCheckRequest {
         service: String::new(),
     };
-    let response = HealthClient::new(channel(addr))
-        .check(request)
-        .await
-        .unwrap();
+    let response = HealthClient::new(open(addr)).check(request).await.unwrap();
     response.into_inner().status()
 }
 
@@ -72,7 +74,7 @@ async fn services(addr: SocketAddr) -> BTreeSet<String> {
         host: String::new(),
         message_request: Some(MessageRequest::ListServices(String::new())),
     };
-    let mut answers = ServerReflectionClient::new(channel(addr))
+    let mut answers = ServerReflectionClient::new(open(addr))
         .server_reflection_info(stream::iter([request]))
         .await
         .unwrap()

@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::common::{
     Shop,
-    shop::{ADMIN_EMAIL, ADMIN_PASSWORD, PATIENCE},
+    shop::{ADMIN_EMAIL, ADMIN_PASSWORD, PATIENCE, SERVICES_SECRET},
     until,
 };
 
@@ -77,6 +77,7 @@ impl Program {
             ),
             ("AMQP_URL", secret(&configs.order.amqp.amqp_url)),
             ("AMQP_NAMESPACE", configs.order.amqp.amqp_namespace.clone()),
+            ("SERVICES_SECRET", SERVICES_SECRET.to_owned()),
             ("ADMIN_EMAIL", ADMIN_EMAIL.to_owned()),
             ("ADMIN_PASSWORD", ADMIN_PASSWORD.to_owned()),
         ];

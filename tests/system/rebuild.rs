@@ -18,7 +18,7 @@ use sqlx::PgPool;
 use tokio::task::JoinHandle;
 
 use crate::{
-    common::{Client, Shop, until},
+    common::{Client, Shop, grpc::channel, until},
     program::Program,
 };
 
@@ -254,12 +254,11 @@ async fn assert_settled(shop: &Shop) {
         waiting == 0
     })
     .await;
-    let url = format!("http://{}", shop.configs.order.grpc_addr);
     let request = AuditRequest {
         repair: false,
         settle_seconds: 0,
     };
-    let mut events = AuditServiceClient::new(grpc::channel(&url).unwrap())
+    let mut events = AuditServiceClient::new(channel(shop, shop.configs.order.grpc_addr))
         .audit(grpc::request(request, Duration::from_secs(60)))
         .await
         .unwrap()

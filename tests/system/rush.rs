@@ -182,10 +182,6 @@ async fn and_so_it_is_while_inventory_svc_is_killed_every_two_seconds() {
     ];
     let program = Program::of(&shop)
         .with(
-            "IDENTITY_HTTP_URL",
-            format!("http://{}", configs.identity.http_addr),
-        )
-        .with(
             "IDENTITY_GRPC_URL",
             format!("http://{}", configs.identity.grpc_addr),
         )

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use apalis_postgres::PostgresStorage;
-use chassis::{Service, amqp::Bus, auth::Auth, postgres};
+use chassis::{Service, amqp::Bus, auth::Auth, grpc::Peers, postgres};
 use proto::topology::{WORKER_ERRORS, WORKER_ORDER_MAILS};
 use sqlx::{PgPool, migrate::Migrator};
 
@@ -64,7 +64,8 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
 
     let service = Service::new(NAME);
     let bus = Bus::new(&config.amqp, NAME);
-    let auth = Auth::following(&config.auth, &service, bus.clone())?;
+    let peers = Peers::new(NAME, &config.auth)?;
+    let auth = Auth::following(&peers, &service, bus.clone());
     let (router, openapi) = router(pool.clone(), auth);
     service.watch(pool.clone(), bus.clone());
     service.consume(
@@ -79,7 +80,7 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
         bus,
         Arc::new(events::StoreErrors),
     );
-    jobs::start(&service, &config, &pool)?;
+    jobs::start(&service, &config, &peers, &pool)?;
     service
         .serve_http(config.http_addr, router, openapi)
         .await?;

@@ -11,19 +11,15 @@ use std::{
 
 use async_trait::async_trait;
 use moka::{Expiry, future, sync};
-use proto::{
-    cloudevents::CloudEvent,
-    events::identity::{ROLE_CHANGED, USER_CHANGED, UserData},
-    identity::v1::{CheckPermissionRequest, identity_service_client::IdentityServiceClient},
-};
-use tonic::{Status, transport::Channel};
+use proto::identity::v1::{CheckPermissionRequest, identity_service_client::IdentityServiceClient};
+use tonic::Status;
 use uuid::Uuid;
 
 use super::{CALL_DEADLINE, Permissions};
-use crate::{Error, Result, amqp::EventListener, grpc};
-
-/// The events after which an answer may be another one.
-pub(super) const CHANGES: &[&str] = &[USER_CHANGED, ROLE_CHANGED];
+use crate::{
+    Error, Result,
+    grpc::{self, Channel},
+};
 
 /// An answer of which every change would be heard is kept so long. A change ends it at once; this is for the change of which
 /// identity-svc cannot tell, since it alone has lost RabbitMQ or may not publish for a while.
@@ -39,7 +35,7 @@ pub(super) struct RemotePermissions {
 }
 
 impl RemotePermissions {
-    /// It listens for nothing; who lets it hear of [`CHANGES`] has it ask less often.
+    /// It listens for nothing; who tells it of changes has it ask less often.
     pub(super) fn new(channel: Channel) -> Self {
         Self {
             client: IdentityServiceClient::new(channel),
@@ -74,19 +70,19 @@ impl Permissions for RemotePermissions {
     }
 }
 
-impl EventListener for RemotePermissions {
-    fn set_hearing(&self, hearing: bool) {
+impl RemotePermissions {
+    pub(super) fn set_hearing(&self, hearing: bool) {
         self.answers.set_hearing(hearing);
     }
 
-    fn hear(&self, event: &CloudEvent) -> anyhow::Result<()> {
-        if event.kind == USER_CHANGED {
-            self.answers.forget(event.data::<UserData>()?.user_id);
-        } else {
-            // Who holds the role is not known here.
-            self.answers.forget_all();
-        }
-        Ok(())
+    /// What this user may do has changed.
+    pub(super) fn user_changed(&self, user: Uuid) {
+        self.answers.forget(user);
+    }
+
+    /// What a role permits has changed. Who holds it is not known here.
+    pub(super) fn role_changed(&self) {
+        self.answers.forget_all();
     }
 }
 
@@ -177,7 +173,6 @@ impl Expiry<(u64, String), bool> for Life {
 mod tests {
     use std::sync::atomic::AtomicUsize;
 
-    use chrono::Utc;
     use tokio::{
         sync::oneshot,
         time::{sleep, timeout},
@@ -315,47 +310,5 @@ mod tests {
                 .unwrap()
         );
         assert_eq!(asked.times(), 1);
-    }
-
-    #[tokio::test]
-    async fn events_end_the_answers_that_they_concern() {
-        let nobody = crate::grpc::channel("http://127.0.0.1:1").unwrap();
-        let permissions = RemotePermissions::new(nobody);
-        permissions.set_hearing(true);
-        let (user, other) = (Uuid::now_v7(), Uuid::now_v7());
-        let keep = async || {
-            let answer = permissions.answers.get(user, "a:read", async { Ok(true) });
-            assert!(answer.await.unwrap());
-        };
-        let is_kept = async || {
-            let away = async { Err(Status::unavailable("away")) };
-            permissions.answers.get(user, "a:read", away).await.is_ok()
-        };
-        let changed = |user_id| UserData {
-            user_id,
-            roles: Vec::new(),
-            disabled: false,
-        };
-        let event = |kind, data: &UserData| {
-            CloudEvent::new("/test", kind, data.user_id, Some(1), Utc::now(), data).unwrap()
-        };
-
-        keep().await;
-        permissions
-            .hear(&event(USER_CHANGED, &changed(other)))
-            .unwrap();
-        assert!(is_kept().await);
-        permissions
-            .hear(&event(USER_CHANGED, &changed(user)))
-            .unwrap();
-        assert!(!is_kept().await);
-
-        keep().await;
-        let event = CloudEvent::new("/test", ROLE_CHANGED, "staff", None, Utc::now(), &()).unwrap();
-        permissions.hear(&event).unwrap();
-        assert!(!is_kept().await);
-
-        let event = CloudEvent::new("/test", USER_CHANGED, user, None, Utc::now(), &()).unwrap();
-        permissions.hear(&event).unwrap_err();
     }
 }

@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::Value;
 
 use crate::{
-    system::{System, assert_problem, header, origin},
+    system::{System, assert_problem, header},
     tokens,
 };
 
@@ -103,7 +103,10 @@ async fn anyone_may_make_the_open_calls() {
 
 #[tokio::test]
 async fn nobody_is_let_in_while_the_keys_cannot_be_had() {
-    let system = System::start_with(|config| config.identity_http_url = origin(free_addr())).await;
+    let system = System::start_with(|config| {
+        config.auth.identity_grpc_url = format!("http://{}", free_addr());
+    })
+    .await;
     let answer = system
         .signed_in(Method::GET, "/v1/orders")
         .send()

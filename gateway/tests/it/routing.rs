@@ -9,6 +9,7 @@ const CALLS: &[(&str, &str, &str)] = &[
     ("POST", "/v1/auth/login", "identity-svc"),
     ("POST", "/v1/auth/refresh", "identity-svc"),
     ("POST", "/v1/auth/logout", "identity-svc"),
+    ("GET", "/.well-known/jwks.json", "identity-svc"),
     ("GET", "/v1/me", "identity-svc"),
     ("GET", "/v1/users?limit=3", "identity-svc"),
     ("GET", "/v1/users/1", "identity-svc"),
@@ -55,8 +56,6 @@ async fn every_call_reaches_its_service_as_it_was_sent() {
         assert_eq!(told["method"], method.as_str());
         assert_eq!(told["uri"], *path);
     }
-    let keys = system.get("/.well-known/jwks.json").send().await.unwrap();
-    assert_eq!(keys.json::<Value>().await.unwrap(), crate::tokens::jwks());
 }
 
 #[tokio::test]

@@ -21,8 +21,6 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::mpsc};
 
-use crate::tokens;
-
 /// What a stub says of a request.
 pub struct Stub {
     pub name: &'static str,
@@ -60,7 +58,6 @@ impl Stub {
             pieces_seen: tokio::sync::Mutex::new(pieces_seen),
         });
         let router = Router::new()
-            .route("/.well-known/jwks.json", get(async || Json(tokens::jwks())))
             .route("/health/ready", get(ready))
             .route("/openapi.json", get(openapi))
             .fallback(answer)

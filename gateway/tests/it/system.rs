@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use chassis::{Service, testing::free_addr};
+use chassis::{Service, config::Secret, testing::free_addr};
 use clap::Parser as _;
 use gateway::Config;
 use http::Method;
@@ -54,6 +54,8 @@ impl System {
         config.inventory_http_url = origin(inventory.addr);
         config.order_http_url = origin(order.addr);
         config.worker_http_url = origin(worker.addr);
+        config.auth.identity_grpc_url = tokens::trust().await;
+        config.auth.service_secret = Some(Secret::from("the gateway's in a test"));
         change(&mut config);
         let gateway = config.http_addr;
         let service = gateway::start(config).await.unwrap();

@@ -1,9 +1,12 @@
 //! Access tokens, good and bad.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use chassis::testing;
 use ed25519_dalek::{SigningKey, pkcs8::EncodePrivateKey as _};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tonic::transport::{Server, server::TcpIncoming};
 use uuid::Uuid;
 
 pub const KID: &str = "key-1";
@@ -13,9 +16,17 @@ pub fn key() -> SigningKey {
     SigningKey::from_bytes(&[7; 32])
 }
 
-pub fn jwks() -> Value {
-    let x = URL_SAFE_NO_PAD.encode(key().verifying_key().as_bytes());
-    json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": KID, "x": x }] })
+/// identity-svc, as far as it says whom to trust; where it answers.
+pub async fn trust() -> String {
+    let trust = testing::trust(KID, key().verifying_key().to_bytes(), "a token");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(
+        Server::builder()
+            .add_service(trust)
+            .serve_with_incoming(TcpIncoming::from(listener)),
+    );
+    url
 }
 
 fn now() -> i64 {

@@ -11,11 +11,13 @@ use proto::identity::v1::{
 use tonic::{Request, Response, Status, service::Routes};
 use uuid::Uuid;
 
+use super::trust_grpc;
 use crate::service::Identity;
 
 /// The service's gRPC routes.
 pub fn routes(identity: Arc<Identity>) -> Routes {
-    Routes::new(IdentityServiceServer::new(Api { identity }))
+    let trust = trust_grpc::server(identity.clone());
+    Routes::new(IdentityServiceServer::new(Api { identity })).add_service(trust)
 }
 
 struct Api {

@@ -3,6 +3,7 @@
 mod action;
 mod actor;
 mod email;
+mod our_service;
 mod password;
 mod permission;
 mod person_name;
@@ -13,6 +14,7 @@ mod user;
 pub use action::Action;
 pub use actor::{Actor, Origin};
 pub use email::Email;
+pub use our_service::OurService;
 pub use password::Password;
 pub use permission::Permission;
 pub use person_name::PersonName;

@@ -2,6 +2,7 @@
 
 mod administrators;
 mod audit_log;
+mod ended_sessions;
 mod keys;
 mod roles;
 mod sessions;
@@ -16,6 +17,7 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 pub use administrators::Administrator;
+pub use ended_sessions::EndedSession;
 pub use keys::{Keys, StoredKey};
 pub use sessions::{Refreshed, Session};
 pub use users::NewUser;

@@ -48,6 +48,11 @@ impl PublicKey {
         URL_SAFE_NO_PAD.encode(self.bytes)
     }
 
+    #[must_use]
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.bytes
+    }
+
     fn decoding_key(&self) -> DecodingKey {
         DecodingKey::from_ed_der(&self.bytes)
     }
@@ -94,11 +99,24 @@ impl AccessTokens {
     /// # Errors
     /// When signing fails.
     pub fn issue(&self, user: Uuid, session: Uuid, now: DateTime<Utc>) -> Result<String> {
-        let claims = Claims {
+        self.sign(&Claims {
             sid: Some(session),
-            ..Claims::new(user, CLIENT_ID, now.timestamp(), self.lifetime)
-        };
-        jsonwebtoken::encode(&self.header, &claims, &self.key).map_err(chassis::Error::internal)
+            ..self.claims(user, CLIENT_ID, now)
+        })
+    }
+
+    /// What a token says that lets the program `client_id` act for `subject`, from `now` on.
+    #[must_use]
+    pub fn claims(&self, subject: Uuid, client_id: &str, now: DateTime<Utc>) -> Claims {
+        Claims::new(subject, client_id, now.timestamp(), self.lifetime)
+    }
+
+    /// The token that says this.
+    ///
+    /// # Errors
+    /// When signing fails.
+    pub fn sign(&self, claims: &Claims) -> Result<String> {
+        jsonwebtoken::encode(&self.header, claims, &self.key).map_err(chassis::Error::internal)
     }
 
     /// Seconds.

@@ -2,15 +2,17 @@
 
 mod access_tokens;
 mod administrator;
+mod our_services;
 mod passwords;
 mod refresh;
 mod register;
 mod roles;
 mod sign_in;
 mod sign_out;
+mod trust;
 mod users;
 
-use chassis::Result;
+use chassis::{Result, auth::secrets::SystemSecret};
 
 pub use access_tokens::{AccessTokens, PublicKey};
 pub use passwords::Passwords;
@@ -29,6 +31,7 @@ pub struct Identity {
     passwords: Passwords,
     access: AccessTokens,
     refresh_secret: RefreshSecret,
+    system_secret: SystemSecret,
 }
 
 /// What a client needs to act as somebody.
@@ -49,6 +52,7 @@ impl Identity {
         repository: Repository,
         passwords: Passwords,
         access_token_seconds: i64,
+        system_secret: SystemSecret,
     ) -> anyhow::Result<Self> {
         let keys = repository
             .keys(access_tokens::random_key()?, RefreshSecret(rand::random()))
@@ -58,6 +62,7 @@ impl Identity {
             refresh_secret: keys.refresh,
             repository,
             passwords,
+            system_secret,
         })
     }
 

@@ -1,6 +1,7 @@
 use chassis::{
     Service,
     config::Secret,
+    grpc::{Channel, Peers},
     testing::{self, TestDatabase},
 };
 use clap::Parser as _;
@@ -8,7 +9,6 @@ use identity_svc::Config;
 use proto::identity::v1::{CheckPermissionRequest, identity_service_client::IdentityServiceClient};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
-use tonic::transport::Channel;
 
 pub const PASSWORD: &str = "correct horse battery";
 pub const ADMIN_EMAIL: &str = "admin@example.com";
@@ -74,6 +74,10 @@ pub fn config() -> Config {
         admin_email: Some(ADMIN_EMAIL.to_owned()),
         admin_password: Some(Secret::from(ADMIN_PASSWORD)),
         access_token_seconds: 900,
+        secrets: chassis::auth::secrets::Config {
+            services_secret: Some(Secret::from("what the services share in a test")),
+            services_secret_file: "/nowhere".into(),
+        },
         database_pool: 4,
         ..Config::parse_from(["identity-svc"])
     }
@@ -91,7 +95,10 @@ impl App {
             .serve_http(any, doors.http, doors.openapi)
             .await
             .unwrap();
-        let grpc = service.serve_grpc(any, doors.grpc).await.unwrap();
+        let grpc = service
+            .serve_grpc(any, doors.grpc, doors.guard)
+            .await
+            .unwrap();
         Self {
             db,
             http: format!("http://{http}"),
@@ -170,8 +177,18 @@ impl App {
             .await
     }
 
+    /// As the worker calls the others.
+    pub fn peers(&self) -> Peers {
+        let auth = chassis::auth::Config {
+            identity_grpc_url: self.grpc.clone(),
+            service_secret: None,
+            secrets: config().secrets,
+        };
+        Peers::new("worker", &auth).unwrap()
+    }
+
     pub fn grpc(&self) -> IdentityServiceClient<Channel> {
-        IdentityServiceClient::new(chassis::grpc::channel(&self.grpc).unwrap())
+        IdentityServiceClient::new(self.peers().to_identity())
     }
 
     pub async fn allowed(&self, user: &str, permission: &str) -> bool {

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chassis::{Result, grpc};
+use chassis::{
+    Result,
+    grpc::{self, Channel},
+};
 use proto::{
     events::order::OrderData,
     order::v1::{ListKeepingRequest, order_service_client::OrderServiceClient},
 };
-use tonic::transport::Channel;
 use uuid::Uuid;
 
 use crate::{

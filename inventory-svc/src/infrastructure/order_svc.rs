@@ -3,11 +3,13 @@
 use std::{collections::HashMap, time::Duration};
 
 use async_trait::async_trait;
-use chassis::{Result, grpc};
+use chassis::{
+    Result,
+    grpc::{self, Channel},
+};
 use proto::order::v1::{
     ConfirmAvailabilityRequest, HoldRef, Outcome, order_service_client::OrderServiceClient,
 };
-use tonic::transport::Channel;
 
 use crate::{
     application::ports::Decisions,

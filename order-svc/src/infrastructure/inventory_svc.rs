@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chassis::{Code, Error, Result, grpc};
+use chassis::{
+    Code, Error, Result,
+    grpc::{self, Channel},
+};
 use proto::{
     incentive::v1::{
         self as pb_incentive, QuoteRequest, incentive_service_client::IncentiveServiceClient,
@@ -14,7 +17,6 @@ use proto::{
     },
 };
 use serde_json::json;
-use tonic::transport::Channel;
 use uuid::Uuid;
 
 use crate::{

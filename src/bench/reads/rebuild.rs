@@ -89,7 +89,11 @@ pub async fn rebuild(lab: &Lab<'_>, open: &Open, people: &People) -> anyhow::Res
     .fetch_one(pool)
     .await?;
     let auditing = Instant::now();
-    let amiss = audit::of_orders(&open.order_grpc_url).await?;
+    let auth = chassis::auth::Config {
+        identity_grpc_url: open.identity_grpc_url.clone(),
+        ..lab.configs.order.auth.clone()
+    };
+    let amiss = audit::of_orders(&open.order_grpc_url, &auth).await?;
     Ok(Rebuilding {
         rate,
         lasted,

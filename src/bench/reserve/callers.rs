@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use chassis::{Code, Error, grpc};
+use chassis::{
+    Code, Error,
+    grpc::{self, Channel},
+};
 use proto::inventory::v1::{
     Line, ReserveRequest, inventory_service_client::InventoryServiceClient,
 };
 use rand::{SeedableRng as _, rngs::SmallRng};
-use tonic::transport::Channel;
 use uuid::Uuid;
 
 use super::HOLD_SECONDS;

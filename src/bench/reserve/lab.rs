@@ -6,15 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chassis::grpc;
+use chassis::grpc::{self, Channel, Peers};
 use inventory_svc::Reservations;
 use proto::inventory::v1::{
     GetAvailabilityRequest, inventory_service_client::InventoryServiceClient,
 };
-use tonic::transport::Channel;
 
 use super::{HOLD_SECONDS, NAMESPACE, Options, callers::Callers, name, report::Measured};
 use crate::{
+    audit::OPERATOR,
     bench::{
         cpu::{Cpu, Local},
         database::{Scratch, Server as Postgres},
@@ -40,6 +40,8 @@ pub struct Lab<'a> {
     /// Connections of the server under test.
     pub pool: u32,
     pub local: Local,
+    /// Where identity-svc vouches for callers.
+    pub auth: chassis::auth::Config,
 }
 
 impl Lab<'_> {
@@ -51,9 +53,9 @@ impl Lab<'_> {
         round: u32,
     ) -> anyhow::Result<Measured> {
         let title = format!("{} {round}/{}", name(way), self.options.rounds);
-        let (server, grpc_url) = start(database, way).await?;
+        let (server, grpc_url) = self.start(database, way).await?;
         let channels: Vec<Channel> = (0..self.options.connections.get())
-            .map(|_| grpc::channel(&grpc_url))
+            .map(|_| Peers::new(OPERATOR, &self.auth)?.channel(&grpc_url))
             .collect::<anyhow::Result<_>>()?;
 
         let before = Count::of(&database.pool).await?;
@@ -155,22 +157,27 @@ impl Lab<'_> {
         futures::future::try_join_all(looking).await?;
         Ok(())
     }
-}
 
-/// inventory-svc on this database, when it is ready, and where it answers gRPC.
-async fn start(database: &Scratch, way: Reservations) -> anyhow::Result<(Server, String)> {
-    let [http, grpc] = free_addrs()?;
-    let variables = [
-        ("INVENTORY_HTTP_ADDR", http.to_string()),
-        ("INVENTORY_GRPC_ADDR", grpc.to_string()),
-        ("INVENTORY_DATABASE_URL", database.url.expose().to_owned()),
-        ("INVENTORY_RESERVATIONS", name(way)),
-        ("INVENTORY_MAX_HOLD_TTL_SECONDS", HOLD_SECONDS.to_string()),
-        ("AMQP_NAMESPACE", NAMESPACE.to_owned()),
-    ];
-    let mut server = Server::start(Service::InventorySvc, http, &variables)?;
-    server.ready().await?;
-    Ok((server, format!("http://{grpc}")))
+    /// inventory-svc on this database, when it is ready, and where it answers gRPC.
+    async fn start(
+        &self,
+        database: &Scratch,
+        way: Reservations,
+    ) -> anyhow::Result<(Server, String)> {
+        let [http, grpc] = free_addrs()?;
+        let variables = [
+            ("INVENTORY_HTTP_ADDR", http.to_string()),
+            ("INVENTORY_GRPC_ADDR", grpc.to_string()),
+            ("INVENTORY_DATABASE_URL", database.url.expose().to_owned()),
+            ("INVENTORY_RESERVATIONS", name(way)),
+            ("INVENTORY_MAX_HOLD_TTL_SECONDS", HOLD_SECONDS.to_string()),
+            ("IDENTITY_GRPC_URL", self.auth.identity_grpc_url.clone()),
+            ("AMQP_NAMESPACE", NAMESPACE.to_owned()),
+        ];
+        let mut server = Server::start(Service::InventorySvc, http, &variables)?;
+        server.ready().await?;
+        Ok((server, format!("http://{grpc}")))
+    }
 }
 
 /// What the database says against what was answered.

@@ -18,14 +18,17 @@ use self::{
 };
 use super::{
     cpu::Local,
-    database::{Server as Postgres, is_local},
+    database::{Scratch, Server as Postgres, is_local},
     machine::Machine,
+    server::{Server, Service, free_addrs},
     stock,
 };
 use crate::zipf::Zipf;
 
 /// No hold of a benchmark ends, however long it runs.
 const HOLD_SECONDS: i32 = 7 * 86_400;
+/// The callers are vouched for by an identity-svc of the benchmark's own.
+const IDENTITY_DATABASE: &str = "easyorder_bench_reserve_identity";
 /// Sets its exchanges and queues apart from those of a system.
 const NAMESPACE: &str = "easyorder-bench";
 
@@ -114,11 +117,26 @@ pub async fn run(options: Options) -> anyhow::Result<bool> {
 }
 
 async fn clean_up(config: &inventory_svc::Config, postgres: &mut Postgres) -> anyhow::Result<()> {
+    postgres.drop(IDENTITY_DATABASE).await?;
     for way in [Reservations::Plain, Reservations::Batched] {
         postgres.drop(&database_name(way)).await?;
     }
     super::delete_topology(&config.amqp, NAMESPACE).await;
     Ok(())
+}
+
+/// identity-svc on this database, when it is ready, and where it answers gRPC.
+async fn start_identity(database: &Scratch) -> anyhow::Result<(Server, String)> {
+    let [http, grpc] = free_addrs()?;
+    let variables = [
+        ("IDENTITY_HTTP_ADDR", http.to_string()),
+        ("IDENTITY_GRPC_ADDR", grpc.to_string()),
+        ("IDENTITY_DATABASE_URL", database.url.expose().to_owned()),
+        ("AMQP_NAMESPACE", NAMESPACE.to_owned()),
+    ];
+    let mut server = Server::start(Service::IdentitySvc, http, &variables)?;
+    server.ready().await?;
+    Ok((server, format!("http://{grpc}")))
 }
 
 async fn measure(
@@ -127,7 +145,13 @@ async fn measure(
     postgres: &mut Postgres,
 ) -> anyhow::Result<Report> {
     let machine = Machine::of(postgres).await?;
+    let identity = postgres.scratch(IDENTITY_DATABASE).await?;
+    let (identity, identity_grpc_url) = start_identity(&identity).await?;
     let lab = Lab {
+        auth: chassis::auth::Config {
+            identity_grpc_url,
+            ..config.auth.clone()
+        },
         options,
         pool: config.database_pool,
         skus: Arc::new(Zipf::new(options.skus.get(), options.zipf)),
@@ -158,6 +182,7 @@ async fn measure(
             rounds.push(lab.round(postgres, database, way, round).await?);
         }
     }
+    identity.stop().await;
     let setup = Setup {
         callers: options.callers.get(),
         connections: options.connections.get(),

@@ -2,11 +2,10 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use async_trait::async_trait;
-use chassis::grpc;
+use chassis::grpc::{self, Channel};
 use proto::audit::v1::{
     AuditRequest, Violation, audit_event::Event, audit_service_client::AuditServiceClient,
 };
-use tonic::transport::Channel;
 
 use crate::queue::{Job, Policy, Recurring, Tick, permanent};
 

@@ -2,9 +2,8 @@ use std::time::Duration;
 
 use anyhow::bail;
 use async_trait::async_trait;
-use chassis::grpc;
+use chassis::grpc::{self, Channel};
 use proto::incentive::v1::{ExpirePointsRequest, incentive_service_client::IncentiveServiceClient};
-use tonic::transport::Channel;
 
 use crate::queue::{Job, Policy, Recurring, Tick};
 

@@ -8,7 +8,7 @@ mod watch_sweeper;
 
 use std::{sync::Arc, time::Duration};
 
-use chassis::{Service, grpc, health::Check};
+use chassis::{Service, grpc::Peers, health::Check};
 use proto::{
     audit::v1::audit_service_client::AuditServiceClient,
     identity::v1::identity_service_client::IdentityServiceClient,
@@ -51,10 +51,15 @@ pub const KINDS: &[&str] = &[
 ///
 /// # Errors
 /// When an address or a mail setting is malformed.
-pub fn start(service: &Service, config: &Config, pool: &PgPool) -> anyhow::Result<()> {
-    let identity = grpc::channel(&config.auth.identity_grpc_url)?;
-    let inventory = grpc::channel(&config.inventory_grpc_url)?;
-    let order = grpc::channel(&config.order_grpc_url)?;
+pub fn start(
+    service: &Service,
+    config: &Config,
+    peers: &Peers,
+    pool: &PgPool,
+) -> anyhow::Result<()> {
+    let identity = peers.to_identity();
+    let inventory = peers.channel(&config.inventory_grpc_url)?;
+    let order = peers.channel(&config.order_grpc_url)?;
     let workers = Workers {
         service,
         pool,

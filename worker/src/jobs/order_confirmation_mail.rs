@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::anyhow;
 use askama::Template;
 use async_trait::async_trait;
-use chassis::grpc;
+use chassis::grpc::{self, Channel};
 use chrono::{DateTime, Utc};
 use lettre::{Address, message::Mailbox};
 use proto::{
@@ -14,7 +14,6 @@ use proto::{
 };
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
-use tonic::transport::Channel;
 use uuid::Uuid;
 
 use crate::{

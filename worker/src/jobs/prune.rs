@@ -2,10 +2,12 @@ use std::time::Duration;
 
 use anyhow::{anyhow, bail};
 use async_trait::async_trait;
-use chassis::{grpc, ops};
+use chassis::{
+    grpc::{self, Channel},
+    ops,
+};
 use proto::ops::v1::{PruneRequest, ops_service_client::OpsServiceClient};
 use sqlx::{PgPool, postgres::types::PgInterval};
-use tonic::transport::Channel;
 
 use crate::queue::{Job, Policy, Recurring, Tick};
 

@@ -2,11 +2,10 @@ use std::time::Duration;
 
 use anyhow::bail;
 use async_trait::async_trait;
-use chassis::grpc;
+use chassis::grpc::{self, Channel};
 use proto::inventory::v1::{
     ExpireReservationsRequest, inventory_service_client::InventoryServiceClient,
 };
-use tonic::transport::Channel;
 
 use crate::queue::{Job, Policy, Recurring, Tick};
 

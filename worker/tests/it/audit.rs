@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use chassis::grpc;
+use chassis::grpc::Channel;
 use chrono::Utc;
 use futures::{Stream, stream};
 use proto::audit::v1::{
@@ -16,7 +16,7 @@ use proto::audit::v1::{
     audit_service_client::AuditServiceClient,
     audit_service_server::{AuditService, AuditServiceServer},
 };
-use tonic::{Request, Response, Status, service::Routes, transport::Channel};
+use tonic::{Request, Response, Status, service::Routes};
 use tracing::{Level, Subscriber, field::Field, instrument::WithSubscriber as _};
 use tracing_subscriber::{Layer, layer::SubscriberExt as _};
 use worker::{
@@ -89,7 +89,7 @@ impl tracing::field::Visit for Row {
 async fn client(violations: i64) -> AuditServiceClient<Channel> {
     let auditor = AuditServiceServer::new(Auditor(violations));
     let url = serve_grpc(Routes::new(auditor)).await;
-    AuditServiceClient::new(grpc::channel(&url).unwrap())
+    AuditServiceClient::new(Channel::without_token(&url).unwrap())
 }
 
 /// What the job says in the end, and what it logged.
@@ -127,7 +127,7 @@ async fn each_violation_is_logged_and_the_job_fails_for_good() {
 #[tokio::test]
 async fn a_service_that_is_away_is_asked_again_and_nothing_is_logged_twice() {
     let nowhere = format!("http://{}", chassis::testing::free_addr());
-    let away = AuditServiceClient::new(grpc::channel(&nowhere).unwrap());
+    let away = AuditServiceClient::new(Channel::without_token(&nowhere).unwrap());
     let (outcome, logged) = run(vec![("a", client(2).await), ("b", away)]).await;
     assert_eq!(outcome, "b answered Unavailable");
     assert_eq!(logged.len(), 0);

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use chassis::grpc;
+use chassis::grpc::Channel;
 use chrono::Utc;
 use proto::incentive::v1::{
     ExpirePointsRequest, ExpirePointsResponse, QuoteRequest, QuoteResponse,
@@ -52,7 +52,7 @@ async fn the_job_goes_on_until_no_lot_is_left_and_fails_with_the_service() {
     let incentives = Incentives::default();
     let url = serve_grpc(Routes::new(IncentiveServiceServer::new(incentives.clone()))).await;
     let job = ExpirePoints {
-        incentives: IncentiveServiceClient::new(grpc::channel(&url).unwrap()),
+        incentives: IncentiveServiceClient::new(Channel::without_token(&url).unwrap()),
     };
     let run = || job.run(Tick { at: Utc::now() });
 

@@ -21,7 +21,7 @@ use tonic::{Request, Response, service::Routes};
 use uuid::Uuid;
 use worker::{Config, queue::JobState};
 
-use crate::support::{CUSTOMER, database, eventually, serve_grpc, tries, wait_for_state};
+use crate::support::{CUSTOMER, database, eventually, serve_grpc, tries, trust, wait_for_state};
 
 /// Knows one person.
 struct OnePerson;
@@ -155,7 +155,8 @@ fn mailbox(path: &Path) -> HashMap<String, String> {
 async fn an_order_gets_one_mail_however_often_its_event_comes() {
     let database = database().await;
     let mails = tempfile::tempdir().unwrap();
-    let identity = serve_grpc(Routes::new(IdentityServiceServer::new(OnePerson))).await;
+    let identity =
+        serve_grpc(Routes::new(IdentityServiceServer::new(OnePerson)).add_service(trust())).await;
     let config = config(&database, identity, mails.path());
     let service = worker::start(config.clone()).await.unwrap();
     let bus = Bus::new(&config.amqp, "test");
@@ -240,7 +241,8 @@ async fn an_order_gets_one_mail_however_often_its_event_comes() {
 async fn an_order_of_nobody_gets_no_mail_and_says_why() {
     let database = database().await;
     let mails = tempfile::tempdir().unwrap();
-    let identity = serve_grpc(Routes::new(IdentityServiceServer::new(OnePerson))).await;
+    let identity =
+        serve_grpc(Routes::new(IdentityServiceServer::new(OnePerson)).add_service(trust())).await;
     let config = config(&database, identity, mails.path());
     let service = worker::start(config.clone()).await.unwrap();
     let bus = Bus::new(&config.amqp, "test");

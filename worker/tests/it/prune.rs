@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use chassis::grpc;
+use chassis::grpc::Channel;
 use chrono::Utc;
 use proto::ops::v1::{
     GetOutboxRequest, GetOutboxResponse, PruneRequest, PruneResponse,
@@ -156,7 +156,7 @@ async fn every_service_is_pruned_even_if_another_is_away() {
     let ops = Ops::default();
     let url = serve_grpc(Routes::new(OpsServiceServer::new(ops.clone()))).await;
     let nowhere = format!("http://{}", chassis::testing::free_addr());
-    let client = |url: &str| OpsServiceClient::new(grpc::channel(url).unwrap());
+    let client = |url: &str| OpsServiceClient::new(Channel::without_token(url).unwrap());
     let prune = Prune {
         pool: database.pool.clone(),
         services: vec![

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use chassis::grpc;
+use chassis::grpc::Channel;
 use chrono::Utc;
 use proto::inventory::v1::{
     ConfirmRequest, ConfirmResponse, ExpireReservationsRequest, ExpireReservationsResponse,
@@ -92,7 +92,7 @@ async fn holds_overdue_for_more_than_a_minute_are_an_error() {
     let inventory = Inventory::default();
     let url = serve_grpc(Routes::new(InventoryServiceServer::new(inventory.clone()))).await;
     let job = WatchSweeper {
-        inventory: InventoryServiceClient::new(grpc::channel(&url).unwrap()),
+        inventory: InventoryServiceClient::new(Channel::without_token(&url).unwrap()),
         tolerance: Duration::from_secs(60),
     };
     for (seconds, errors) in [(0, 0), (60, 0), (61, 1)] {

@@ -1,20 +1,21 @@
 //! Calls to other services.
 
+mod channel;
+mod peers;
+
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{self, Endpoint};
 
+pub use self::{channel::Channel, peers::Peers};
 use crate::trace::{REQUEST_ID, TRACEPARENT, TraceContext};
 
 /// Who the call is made for, as metadata; for the log of the service that is called.
 pub const CALLER: &str = "x-caller";
 
 /// A connection to the service at `url`, made at the first call and again whenever it is lost.
-///
-/// # Errors
-/// When `url` is malformed.
-pub fn channel(url: &str) -> anyhow::Result<Channel> {
+fn connect(url: &str) -> anyhow::Result<transport::Channel> {
     let endpoint = Endpoint::from_shared(url.to_owned())
         .with_context(|| format!("`{url}` is no address"))?
         .connect_timeout(Duration::from_secs(2))

@@ -1,0 +1,100 @@
+use std::{
+    mem,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures::future::BoxFuture;
+use http::{HeaderValue, Request, Response, header::AUTHORIZATION};
+use tonic::{Status, body::Body, transport};
+use tower::{BoxError, Service};
+
+use super::connect;
+use crate::auth::service_token::ServiceToken;
+
+/// A connection to a service, whose calls carry the token of who makes them.
+#[derive(Clone)]
+pub struct Channel {
+    inner: transport::Channel,
+    credentials: Credentials,
+}
+
+#[derive(Clone)]
+enum Credentials {
+    Service(Arc<ServiceToken>),
+    Token(HeaderValue),
+    None,
+}
+
+impl Channel {
+    pub(super) fn of_service(inner: transport::Channel, token: Arc<ServiceToken>) -> Self {
+        Self {
+            inner,
+            credentials: Credentials::Service(token),
+        }
+    }
+
+    /// A connection to the service at `url`, whose calls carry this access token.
+    ///
+    /// # Errors
+    /// When `url` or the token is malformed.
+    pub fn with_token(url: &str, token: &str) -> anyhow::Result<Self> {
+        let mut header = HeaderValue::try_from(format!("Bearer {token}"))?;
+        header.set_sensitive(true);
+        Ok(Self {
+            inner: connect(url)?,
+            credentials: Credentials::Token(header),
+        })
+    }
+
+    /// A connection to the service at `url`, whose calls carry no token.
+    ///
+    /// # Errors
+    /// When `url` is malformed.
+    pub fn without_token(url: &str) -> anyhow::Result<Self> {
+        Ok(Self {
+            inner: connect(url)?,
+            credentials: Credentials::None,
+        })
+    }
+}
+
+impl Service<Request<Body>> for Channel {
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<Response<Body>, BoxError>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        // The one that is ready is taken along.
+        let clone = self.inner.clone();
+        let mut inner = mem::replace(&mut self.inner, clone);
+        let credentials = self.credentials.clone();
+        Box::pin(async move {
+            let service = match credentials {
+                Credentials::None => None,
+                Credentials::Token(header) => {
+                    request.headers_mut().insert(AUTHORIZATION, header);
+                    None
+                }
+                Credentials::Service(token) => {
+                    let header = token.authorization().await.map_err(Status::from)?;
+                    request.headers_mut().insert(AUTHORIZATION, header);
+                    Some(token)
+                }
+            };
+            let response = inner.call(request).await?;
+            // identity-svc has other keys than before, perhaps: the next call goes with a new token.
+            if let Some(token) = service
+                && Status::from_header_map(response.headers())
+                    .is_some_and(|status| status.code() == tonic::Code::Unauthenticated)
+            {
+                token.forget();
+            }
+            Ok(response)
+        })
+    }
+}
