@@ -86,7 +86,7 @@ struct ViolationIn {
 /// a service could not be asked.
 pub async fn run(options: Options) -> ExitCode {
     let mut report = Report::default();
-    let peers = match Peers::new(OPERATOR, &options.auth) {
+    let peers = match vouched(&options.auth).await {
         Ok(peers) => peers,
         Err(error) => {
             say_error(format_args!("easyorder: cannot audit: {error:#}"));
@@ -121,7 +121,7 @@ pub async fn run(options: Options) -> ExitCode {
 /// # Errors
 /// When it cannot be asked.
 pub async fn of_orders(order_grpc_url: &str, auth: &auth::Config) -> anyhow::Result<Vec<String>> {
-    let peers = Peers::new(OPERATOR, auth)?;
+    let peers = vouched(auth).await?;
     let options = Options {
         repair: false,
         settle: 0,
@@ -148,6 +148,13 @@ pub async fn of_orders(order_grpc_url: &str, auth: &auth::Config) -> anyhow::Res
         amiss.push(format!("... and {more} more violations"));
     }
     Ok(amiss)
+}
+
+/// The services, as the operator calls them.
+async fn vouched(auth: &auth::Config) -> anyhow::Result<Peers> {
+    let peers = Peers::new(OPERATOR, auth)?;
+    peers.prove().await?;
+    Ok(peers)
 }
 
 async fn ask(

@@ -5,6 +5,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod ended_sessions;
+mod internal_calls;
 mod kept_permissions;
 mod permissions;
 mod roles;

@@ -10,13 +10,13 @@ use uuid::Uuid;
 use crate::common::{Client, Shop};
 
 /// The key that signs, as who has the database could use it.
-struct Forge {
+pub struct Forge {
     kid: String,
     key: SigningKey,
 }
 
 impl Forge {
-    async fn of(shop: &Shop) -> Self {
+    pub async fn of(shop: &Shop) -> Self {
         let (kid, seed): (String, Vec<u8>) =
             sqlx::query_as("select kid, seed from signing_keys where active")
                 .fetch_one(&shop.databases.identity.pool)
@@ -66,7 +66,7 @@ fn part(value: &Value) -> String {
 }
 
 /// What must not pass, and why.
-fn forgeries(forge: &Forge, user: Uuid, stranger: Uuid) -> Vec<(&'static str, String)> {
+pub fn forgeries(forge: &Forge, user: Uuid, stranger: Uuid) -> Vec<(&'static str, String)> {
     let (header, claims) = (forge.header(), claims(user));
     let now = Utc::now().timestamp();
     let good = forge.sign(&header, &claims);
@@ -163,7 +163,7 @@ fn forgeries(forge: &Forge, user: Uuid, stranger: Uuid) -> Vec<(&'static str, St
 }
 
 /// A route of each service that wants a token, on the service's own port.
-fn doors(shop: &Shop) -> Vec<(Client, &'static str)> {
+pub fn doors(shop: &Shop) -> Vec<(Client, &'static str)> {
     let at = |addr: std::net::SocketAddr| Client::new(&format!("http://{addr}"));
     vec![
         (shop.visitor(), "/v1/me"),

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use tonic::transport::Channel;
 
 use super::CALL_DEADLINE;
-use crate::{Error, Result, config::Secret, grpc};
+use crate::{config::Secret, grpc};
 
 /// After a failure nobody asks again for so long: who waits for the token hears of it at once.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -48,8 +48,8 @@ impl ServiceToken {
     /// The value of an `authorization` header.
     ///
     /// # Errors
-    /// `unavailable` when there is no token and none can be had.
-    pub(crate) async fn authorization(self: &Arc<Self>) -> Result<HeaderValue> {
+    /// When there is no token and none can be had.
+    pub(crate) async fn authorization(self: &Arc<Self>) -> anyhow::Result<HeaderValue> {
         let now = Instant::now();
         match &*self.current.load() {
             Some(current) if now < current.renew_at => return Ok(current.header.clone()),
@@ -73,7 +73,7 @@ impl ServiceToken {
     }
 
     /// The token that is asked for now, by whoever is the first to want it.
-    async fn renewed(&self, wanted: Instant) -> Result<HeaderValue> {
+    async fn renewed(&self, wanted: Instant) -> anyhow::Result<HeaderValue> {
         let mut last_failure = self.last_failure.lock().await;
         if let Some(current) = &*self.current.load()
             && wanted < current.renew_at
@@ -95,9 +95,14 @@ impl ServiceToken {
             }
             Err(error) => {
                 if !again {
+                    tracing::warn!(
+                        service = self.service,
+                        error = format!("{error:#}"),
+                        "no service token"
+                    );
                     *last_failure = Some(Instant::now());
                 }
-                Err(Error::unavailable(error.context("no service token")))
+                Err(error.context("no service token"))
             }
         }
     }
@@ -113,15 +118,13 @@ impl ServiceToken {
             .clone()
             .issue_token(grpc::request(request, CALL_DEADLINE))
             .await
-            .map_err(|status| {
-                let code = status.code();
-                if code == tonic::Code::Unauthenticated {
-                    tracing::error!(
-                        service = self.service,
-                        "identity-svc does not know this service's secret: SERVICE_SECRET, or SERVICES_SECRET (or its file), must be the one that identity-svc has"
-                    );
-                }
-                anyhow!("identity-svc was asked for a service token and answered {code:?}")
+            .map_err(|status| match status.code() {
+                tonic::Code::Unauthenticated => anyhow!(
+                    "identity-svc has another secret for {}: SERVICES_SECRET, or the file SERVICES_SECRET_FILE, must be \
+                     the same for both",
+                    self.service
+                ),
+                code => anyhow!("identity-svc was asked for a service token and answered {code:?}"),
             })?
             .into_inner();
         let mut header = HeaderValue::try_from(format!("Bearer {}", answer.access_token))

@@ -10,7 +10,7 @@ use tonic::{Status, body::Body, transport};
 use tower::{BoxError, Service};
 
 use super::connect;
-use crate::auth::service_token::ServiceToken;
+use crate::{Error, auth::service_token::ServiceToken};
 
 /// A connection to a service, whose calls carry the token of who makes them.
 #[derive(Clone)]
@@ -59,6 +59,12 @@ impl Channel {
     }
 }
 
+/// Whether the call was refused for its token, before anybody looked at it.
+fn is_refused(response: &Response<Body>) -> bool {
+    Status::from_header_map(response.headers())
+        .is_some_and(|status| status.code() == tonic::Code::Unauthenticated)
+}
+
 impl Service<Request<Body>> for Channel {
     type Response = Response<Body>;
     type Error = BoxError;
@@ -81,20 +87,23 @@ impl Service<Request<Body>> for Channel {
                     None
                 }
                 Credentials::Service(token) => {
-                    let header = token.authorization().await.map_err(Status::from)?;
+                    let header = token.authorization().await;
+                    let header = header.map_err(|error| Status::from(Error::unavailable(error)))?;
                     request.headers_mut().insert(AUTHORIZATION, header);
                     Some(token)
                 }
             };
             let response = inner.call(request).await?;
-            // identity-svc has other keys than before, perhaps: the next call goes with a new token.
-            if let Some(token) = service
-                && Status::from_header_map(response.headers())
-                    .is_some_and(|status| status.code() == tonic::Code::Unauthenticated)
-            {
-                token.forget();
+            match service {
+                Some(token) if is_refused(&response) => {
+                    // identity-svc has other keys than before, perhaps: the next call goes with a new token. It is no
+                    // matter of whoever waits for this one.
+                    token.forget();
+                    let refused = anyhow::anyhow!("the service token was refused");
+                    Err(Status::from(Error::unavailable(refused)).into())
+                }
+                _ => Ok(response),
             }
-            Ok(response)
         })
     }
 }

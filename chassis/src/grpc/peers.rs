@@ -26,6 +26,14 @@ impl Peers {
         })
     }
 
+    /// Proves that identity-svc vouches for the service; calls do so by themselves, but with less to say if it does not.
+    ///
+    /// # Errors
+    /// When it does not; says what to do.
+    pub async fn prove(&self) -> anyhow::Result<()> {
+        self.token.authorization().await.map(drop)
+    }
+
     /// A connection to the service at `url`.
     ///
     /// # Errors

@@ -47,7 +47,7 @@ mod tests {
         let worker = OurService::of_name("worker").unwrap();
         assert_eq!(
             worker.id().to_string(),
-            "87eba76e-7f31-8453-8342-e923cc252db7"
+            "87eba76e-7f31-8453-8045-ba922e7770fb"
         );
         assert_eq!(OurService::of_name("somebody"), None);
     }

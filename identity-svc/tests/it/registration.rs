@@ -28,7 +28,7 @@ async fn registering_makes_a_customer_and_tells_of_it() {
     assert_eq!(events[0]["aggregateversion"], 1);
     assert_eq!(
         events[0]["data"],
-        json!({"user_id": id, "roles": ["customer"]})
+        json!({"user_id": id, "roles": ["customer"], "disabled": false})
     );
 }
 

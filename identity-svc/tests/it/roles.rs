@@ -3,9 +3,11 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, App};
 
-const ALL: [&str; 7] = [
+const ALL: [&str; 9] = [
+    "audit:read",
     "catalogue:manage",
     "incentives:manage",
+    "internal:call",
     "jobs:manage",
     "orders:manage",
     "reports:read",
