@@ -11,7 +11,7 @@ use crate::{
 
 async fn databases(shop: &Shop) -> Vec<String> {
     sqlx::query_scalar(
-        "select datname::text from pg_database where datname like 'easyorder_bench_%'",
+        "select datname::text from pg_database where datname like 'easyorder_bench_%' order by 1",
     )
     .fetch_all(shop.inventory())
     .await
@@ -117,7 +117,10 @@ async fn a_benchmark_that_is_broken_off_leaves_nothing_behind() {
         server.is_some()
     })
     .await;
-    assert_eq!(databases(&shop).await, ["easyorder_bench_plain"]);
+    assert_eq!(
+        databases(&shop).await,
+        ["easyorder_bench_plain", "easyorder_bench_reserve_identity"]
+    );
 
     process.ask_to_stop().await;
     let status = process.end().await;

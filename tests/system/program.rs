@@ -77,6 +77,10 @@ impl Program {
             ),
             ("AMQP_URL", secret(&configs.order.amqp.amqp_url)),
             ("AMQP_NAMESPACE", configs.order.amqp.amqp_namespace.clone()),
+            (
+                "IDENTITY_GRPC_URL",
+                format!("http://{}", configs.identity.grpc_addr),
+            ),
             ("SERVICES_SECRET", SERVICES_SECRET.to_owned()),
             ("ADMIN_EMAIL", ADMIN_EMAIL.to_owned()),
             ("ADMIN_PASSWORD", ADMIN_PASSWORD.to_owned()),

@@ -180,15 +180,10 @@ async fn and_so_it_is_while_inventory_svc_is_killed_every_two_seconds() {
         identity_svc::start(identity).await.unwrap(),
         worker::start(configs.worker.clone()).await.unwrap(),
     ];
-    let program = Program::of(&shop)
-        .with(
-            "IDENTITY_GRPC_URL",
-            format!("http://{}", configs.identity.grpc_addr),
-        )
-        .with(
-            "ORDER_GRPC_URL",
-            format!("http://{}", configs.order.grpc_addr),
-        );
+    let program = Program::of(&shop).with(
+        "ORDER_GRPC_URL",
+        format!("http://{}", configs.order.grpc_addr),
+    );
     let mut inventory = start_inventory(&program, &shop).await;
     let crowd = gather(&shop).await;
     let mut kills = 0;
