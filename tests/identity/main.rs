@@ -5,6 +5,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod documented;
+mod forgeries;
 mod kept_permissions;
 mod permissions;
 mod roles;
