@@ -6,7 +6,7 @@ mod bench;
 pub mod cli;
 mod client;
 mod demo;
-mod docs;
+pub mod docs;
 mod generate;
 pub mod help;
 mod launch;

@@ -5,21 +5,21 @@
 mod following;
 mod guard;
 mod permissions;
+pub mod refusals;
 pub mod secrets;
 pub(crate) mod service_token;
 mod trust;
 
-use std::{collections::BTreeMap, marker::PhantomData, sync::Arc, time::Duration};
+use std::{marker::PhantomData, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use axum::extract::{FromRef, FromRequestParts};
 use chrono::Utc;
 use http::request::Parts;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, decode_header};
 use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 use uuid::Uuid;
 
 use crate::{
@@ -30,6 +30,7 @@ use following::Following;
 pub use guard::Guard;
 pub(crate) use guard::guarded;
 use permissions::RemotePermissions;
+pub use refusals::{NotOwner, NotPermitted, NotSignedIn, SeesOwn};
 use trust::{RemoteTrust, Scope};
 
 /// `iss` of our access tokens.
@@ -39,6 +40,10 @@ pub const AUDIENCE: &str = "easyorder";
 /// `typ` in the header of our access tokens ([RFC 9068](https://www.rfc-editor.org/rfc/rfc9068)): no other kind of
 /// token passes for one.
 pub const TOKEN_TYPE: &str = "at+jwt";
+/// The same, written in full. Whoever checks tokens must take it, too (RFC 9068, 4); we never write it.
+const TOKEN_MEDIA_TYPE: &str = "application/at+jwt";
+/// No token of ours is nearly as long, in bytes: what is longer is not looked at.
+const LONGEST_TOKEN: usize = 8 * 1024;
 /// Calling the gRPC interfaces that the services have for each other.
 pub const INTERNAL_CALL: &str = "internal:call";
 /// Clocks of two machines may differ by this much, in seconds.
@@ -195,6 +200,8 @@ impl Auth {
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[AUDIENCE]);
         validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
+        // We issue none that is valid later only; but whoever says so means it.
+        validation.validate_nbf = true;
         validation.leeway = LEEWAY;
         Self {
             keys,
@@ -245,6 +252,9 @@ impl Auth {
 
     /// The claims of a token that identity-svc has signed and that has not expired.
     async fn authentic(&self, token: &str) -> Result<Arc<Claims>> {
+        if token.len() > LONGEST_TOKEN {
+            return Err(refused());
+        }
         let hash: [u8; 32] = Sha256::digest(token).into();
         if let Some(known) = self.verified.get(&hash) {
             let expired = known.claims.exp + LEEWAY.cast_signed() <= Utc::now().timestamp();
@@ -255,7 +265,7 @@ impl Auth {
             self.verified.invalidate(&hash);
         }
         let header = decode_header(token).map_err(|_| refused())?;
-        if header.alg != Algorithm::EdDSA || header.typ.as_deref() != Some(TOKEN_TYPE) {
+        if !is_ours(&header) {
             return Err(refused());
         }
         let kid = header.kid.ok_or_else(refused)?;
@@ -272,9 +282,18 @@ impl Auth {
     }
 }
 
+/// Whether a token that begins so may be an access token of ours. Where the key is to be found is not for the token to say:
+/// `jku`, `jwk`, `x5u` and `x5c` are not looked at. What it calls critical we do not understand, so it must be refused
+/// ([RFC 7515, 4.1.11](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.11)).
+fn is_ours(header: &Header) -> bool {
+    header.alg == Algorithm::EdDSA
+        && matches!(header.typ.as_deref(), Some(TOKEN_TYPE | TOKEN_MEDIA_TYPE))
+        && header.crit.is_none()
+}
+
 /// One answer for every fault: which check failed helps only who forges.
 fn refused() -> Error {
-    Error::unauthenticated("the access token is not valid; sign in again")
+    Error::invalid_token("the access token is not valid; sign in again")
 }
 
 /// The signed-in user who sent the request; as an extractor it refuses all others with 401.
@@ -358,26 +377,5 @@ where
             caller,
             permission: PhantomData,
         })
-    }
-}
-
-/// How [`Permitted`] refuses, for the OpenAPI document.
-pub struct NotPermitted<P>(PhantomData<P>);
-
-impl<P: Permission> utoipa::IntoResponses for NotPermitted<P> {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let problem = |description: String| {
-            let body = Content::new(Some(Ref::from_schema_name("Problem")));
-            RefOr::T(
-                ResponseBuilder::new()
-                    .description(description)
-                    .content(crate::error::PROBLEM_JSON, body)
-                    .build(),
-            )
-        };
-        BTreeMap::from([
-            ("401".to_owned(), problem("Not signed in".to_owned())),
-            ("403".to_owned(), problem(format!("Without `{}`", P::NAME))),
-        ])
     }
 }

@@ -246,15 +246,20 @@ impl<T> List<T> {
     }
 }
 
-/// The bearer token of a request, if it carries one.
+/// The bearer token of a request, if it carries one. Spaces around it are not of it (RFC 9110, 5.5 and 11.4).
 #[must_use]
 pub fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    // The scheme alone is a token, too: an empty one, which is not valid.
-    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then_some(token.trim())
+    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
+    let (scheme, token) = match value.iter().position(|byte| *byte == b' ') {
+        Some(space) => value.split_at(space),
+        // The scheme alone is a token, too: an empty one, which is not valid. So is what is no text.
+        None => (value, &[][..]),
+    };
+    scheme.eq_ignore_ascii_case(b"bearer").then(|| {
+        str::from_utf8(token)
+            .unwrap_or_default()
+            .trim_matches([' ', '\t'])
+    })
 }
 
 /// Adds the security scheme `bearer` to a service's document.
@@ -303,6 +308,31 @@ mod tests {
         let request = axum::extract::Request::new("{}".into());
         let refused = Json::<Line>::from_request(request, &()).await.unwrap_err();
         assert_eq!(refused.fields()[0].field, "quantity");
+    }
+
+    #[test]
+    fn a_bearer_token_is_what_follows_the_scheme() {
+        let token = |value: &'static str| {
+            let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            bearer(&HeaderMap::from_iter([(header::AUTHORIZATION, value)])).map(str::to_owned)
+        };
+        for (value, expected) in [
+            ("Bearer a.b.c", "a.b.c"),
+            ("bEARER   a.b.c ", "a.b.c"),
+            ("Bearer a b", "a b"),
+            ("Bearer \u{a0}a.b.c", "\u{a0}a.b.c"),
+            ("Bearer", ""),
+        ] {
+            assert_eq!(token(value).as_deref(), Some(expected), "{value}");
+        }
+        for value in ["Basic a.b.c", "Bearera.b.c", "a.b.c", ""] {
+            assert_eq!(token(value), None, "{value}");
+        }
+        assert_eq!(bearer(&HeaderMap::new()), None);
+        // What is no text is a token, too, and not a valid one.
+        let value = HeaderValue::from_bytes(b"Bearer \xff").unwrap();
+        let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value)]);
+        assert_eq!(bearer(&headers), Some(""));
     }
 
     #[test]

@@ -184,8 +184,9 @@ impl Route {
             .reduce(MethodFilter::or)
     }
 
-    /// Whether a service's document means this route by `method` and `template`; the names of parameters may differ.
-    pub(crate) fn is(&self, method: &str, template: &str) -> bool {
+    /// Whether a document means this route by `method` and `template`; the names of parameters may differ.
+    #[must_use]
+    pub fn is(&self, method: &str, template: &str) -> bool {
         let parameter = |segment: &str| segment.starts_with('{') && segment.ends_with('}');
         let (mut ours, mut theirs) = (self.path.split('/'), template.split('/'));
         self.methods

@@ -21,7 +21,11 @@ use sqlx::{PgPool, migrate::Migrator};
 use tonic::service::Routes;
 use utoipa::openapi::OpenApi;
 
-pub use crate::{api::http::openapi, config::Config};
+pub use crate::{
+    api::http::openapi,
+    config::Config,
+    domain::{BUILT_IN as BUILT_IN_ROLES, Permission},
+};
 use crate::{
     repository::Repository,
     service::{Identity, Passwords},

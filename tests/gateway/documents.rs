@@ -152,12 +152,42 @@ async fn the_document_says_where_one_has_to_sign_in() {
                 }
                 let refusal = &operation["responses"]["401"];
                 assert!(!refusal.is_null(), "{method} {path} does not tell of 401");
+                let told = ["x-access", "x-all-with"]
+                    .iter()
+                    .any(|extension| refusal[extension].is_string());
+                assert!(told, "{method} {path} does not tell whom it serves");
             }
             _ => assert_eq!(required, 0, "{method} {path}"),
         }
         checked += 1;
     }
     assert!(checked > 20, "{checked}");
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_refusal_is_described_as_a_problem_document() {
+    let shop = Shop::open().await;
+    let document = shop.visitor().get("/openapi.json").await.expect(200);
+    for ((method, path), operation) in operations(&document) {
+        let responses = operation["responses"].as_object().expect("responses");
+        for (status, response) in responses
+            .iter()
+            .filter(|(status, _)| status.as_str() >= "400")
+        {
+            // The probe answers with what is amiss.
+            if path == "/health/ready" {
+                continue;
+            }
+            let content = response["content"].as_object().expect("content");
+            let types: Vec<_> = content.keys().collect();
+            assert_eq!(
+                types,
+                ["application/problem+json"],
+                "{method} {path}: {status}"
+            );
+        }
+    }
     shop.close().await;
 }
 

@@ -5,7 +5,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod documented;
 mod ended_sessions;
+mod forgeries;
 mod internal_calls;
 mod kept_permissions;
 mod permissions;

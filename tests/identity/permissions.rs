@@ -1,5 +1,6 @@
 //! Every operation of the system, and who may call it. An operation that is new stands in `/openapi.json`, so this fails
-//! until it stands in the table below, too.
+//! until it stands in the table below, too. The table is the specification; `documented.rs` compares with it what the
+//! document says.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,8 +34,8 @@ const ALL: [Who; 5] = [
 ];
 
 /// Whom an operation serves; the others get 401 (not signed in), 403 or, for what is somebody else's, 404.
-#[derive(Debug, Clone, Copy)]
-enum Access {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
     Anyone,
     SignedIn,
     /// Who has ordered it, and the staff.
@@ -63,10 +64,10 @@ impl Access {
 }
 
 /// An operation and a request for it that succeeds with `status`.
-struct Row {
-    method: &'static str,
-    path: &'static str,
-    access: Access,
+pub(crate) struct Row {
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) access: Access,
     status: u16,
     /// A string is a file.
     body: Option<Value>,
@@ -96,7 +97,7 @@ impl Row {
 }
 
 /// What stands for a thing of this test is replaced: see [`Stage::fill`]. `{me}` makes a name the caller's own.
-fn table() -> Vec<Row> {
+pub(crate) fn table() -> Vec<Row> {
     let money = json!({"amount": 255, "currency": "GBP"});
     vec![
         row("GET", "/health/live", Anyone, 200),
@@ -299,7 +300,7 @@ impl Stage {
 }
 
 /// A path whose parameters have no names.
-fn template(path: &str) -> String {
+pub(crate) fn template(path: &str) -> String {
     path.split('/')
         .map(|segment| {
             if segment.starts_with('{') {

@@ -35,6 +35,8 @@ struct Inner {
     fields: Vec<FieldError>,
     extensions: Map<String, Value>,
     retry_after: Option<Duration>,
+    /// The caller has sent an access token, and it is not valid.
+    invalid_token: bool,
     /// For the log only; it never leaves the process.
     source: Option<anyhow::Error>,
 }
@@ -71,6 +73,7 @@ impl Error {
             fields: Vec::new(),
             extensions: Map::new(),
             retry_after: None,
+            invalid_token: false,
             source: None,
         }))
     }
@@ -91,6 +94,13 @@ impl Error {
 
     pub fn unauthenticated(detail: impl Into<String>) -> Self {
         Self::new(Code::Unauthenticated, "unauthenticated", detail)
+    }
+
+    /// The caller's access token is not valid; another one may be.
+    pub fn invalid_token(detail: impl Into<String>) -> Self {
+        let mut error = Self::unauthenticated(detail);
+        error.0.invalid_token = true;
+        error
     }
 
     /// The caller lacks `permission`.

@@ -11,6 +11,11 @@ use crate::trace;
 /// The media type of a problem document.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
+/// The challenge to who sent no token, and to who sent a bad one
+/// ([RFC 6750, 3](https://www.rfc-editor.org/rfc/rfc6750#section-3)).
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer");
+const CHALLENGE_INVALID: HeaderValue = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
+
 /// The body of every error answer ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)).
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Problem {
@@ -48,6 +53,7 @@ impl IntoResponse for Error {
             fields,
             extensions,
             retry_after,
+            invalid_token,
             source: _,
         } = *self.0;
         let status = code.http();
@@ -64,7 +70,12 @@ impl IntoResponse for Error {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         if status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            let challenge = if invalid_token {
+                CHALLENGE_INVALID
+            } else {
+                CHALLENGE
+            };
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         if let Some(after) = retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(after.as_secs()));

@@ -21,6 +21,8 @@ impl From<Error> for tonic::Status {
             fields,
             extensions,
             retry_after,
+            // Between services there is no challenge.
+            invalid_token: _,
             source: _,
         } = *error.0;
         let mut metadata: HashMap<String, String> = extensions
@@ -80,6 +82,7 @@ impl From<tonic::Status> for Error {
             fields,
             extensions,
             retry_after: details.retry_info().and_then(|retry| retry.retry_delay),
+            invalid_token: false,
             source: None,
         }))
     }

@@ -12,7 +12,14 @@ use crate::{
 async fn who_is_not_signed_in_is_refused_where_that_is_needed() {
     let system = System::start().await;
     let basic = format!("Basic {}", STANDARD.encode("user:password"));
-    for credentials in [None, Some("Bearer"), Some("nonsense"), Some(basic.as_str())] {
+    let missing = "Bearer";
+    let invalid = r#"Bearer error="invalid_token""#;
+    for (credentials, challenge) in [
+        (None, missing),
+        (Some("nonsense"), missing),
+        (Some(basic.as_str()), missing),
+        (Some("Bearer"), invalid),
+    ] {
         let mut request = system.get("/v1/me");
         if let Some(credentials) = credentials {
             request = request.header("authorization", credentials);
@@ -20,7 +27,7 @@ async fn who_is_not_signed_in_is_refused_where_that_is_needed() {
         let answer = request.send().await.unwrap();
         assert_eq!(
             answer.headers()["www-authenticate"],
-            "Bearer",
+            challenge,
             "{credentials:?}"
         );
         assert_problem(answer, 401, "unauthenticated").await;
@@ -35,7 +42,10 @@ async fn a_bad_token_is_refused_everywhere() {
         for (what, token) in tokens::bad() {
             let answer = system.get(path).bearer_auth(token).send().await.unwrap();
             assert_eq!(answer.status(), 401, "{path}: {what}");
-            assert_eq!(answer.headers()["www-authenticate"], "Bearer");
+            assert_eq!(
+                answer.headers()["www-authenticate"],
+                r#"Bearer error="invalid_token""#
+            );
             assert_problem(answer, 401, "unauthenticated").await;
         }
     }

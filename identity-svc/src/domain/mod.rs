@@ -19,7 +19,7 @@ pub use password::Password;
 pub use permission::Permission;
 pub use person_name::PersonName;
 pub use refresh_token::{RefreshSecret, RefreshToken};
-pub use role::{ADMIN, CUSTOMER, Role, RoleDefinition, RoleName};
+pub use role::{ADMIN, BUILT_IN, CUSTOMER, Role, RoleDefinition, RoleName};
 pub use user::User;
 
 /// Why a text is not the value that it should be; for the caller to read.

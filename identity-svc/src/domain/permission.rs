@@ -3,29 +3,62 @@ use super::Invalid;
 /// Something that a service asks about before it acts. A role can only grant what some service knows, so that a typo
 /// is an error and not a right that nobody has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Permission(&'static str);
+pub struct Permission {
+    name: &'static str,
+    opens: &'static str,
+}
 
 impl Permission {
-    pub const USERS_MANAGE: Self = Self("users:manage");
+    pub const CATALOGUE_MANAGE: Self = Self::new(
+        "catalogue:manage",
+        "Adding, changing, importing and removing products",
+    );
+    pub const STOCK_MANAGE: Self = Self::new("stock:manage", "Seeing and booking stock");
+    pub const INCENTIVES_MANAGE: Self = Self::new(
+        "incentives:manage",
+        "Seeing and changing discount codes; seeing and correcting everybody's points",
+    );
+    pub const ORDERS_MANAGE: Self = Self::new(
+        "orders:manage",
+        "Seeing and changing everybody's orders; shipping, delivering, and taking back what was ordered",
+    );
+    pub const REPORTS_READ: Self = Self::new("reports:read", "Seeing what all orders add up to");
+    pub const USERS_MANAGE: Self = Self::new(
+        "users:manage",
+        "Seeing and changing users, the roles that they hold, and what these permit",
+    );
+    pub const JOBS_MANAGE: Self = Self::new(
+        "jobs:manage",
+        "Seeing, retrying and deleting background jobs; seeing what the services logged at ERROR",
+    );
+    pub const AUDIT_READ: Self = Self::new("audit:read", "Reading the audit log");
+    pub const INTERNAL_CALL: Self = Self::new(
+        chassis::auth::INTERNAL_CALL,
+        "Calling the services' gRPC interfaces, as they call each other",
+    );
 
     pub const ALL: [Self; 9] = [
-        Self("catalogue:manage"),
-        Self("stock:manage"),
-        Self("incentives:manage"),
-        Self("orders:manage"),
-        Self("reports:read"),
+        Self::CATALOGUE_MANAGE,
+        Self::STOCK_MANAGE,
+        Self::INCENTIVES_MANAGE,
+        Self::ORDERS_MANAGE,
+        Self::REPORTS_READ,
         Self::USERS_MANAGE,
-        Self("jobs:manage"),
-        Self("audit:read"),
-        Self(chassis::auth::INTERNAL_CALL),
+        Self::JOBS_MANAGE,
+        Self::AUDIT_READ,
+        Self::INTERNAL_CALL,
     ];
+
+    const fn new(name: &'static str, opens: &'static str) -> Self {
+        Self { name, opens }
+    }
 
     /// # Errors
     /// When no service knows it.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         Self::ALL
             .into_iter()
-            .find(|permission| permission.0 == text)
+            .find(|permission| permission.name == text)
             .ok_or_else(|| {
                 let known = Self::ALL.map(Self::as_str).join(", ");
                 Invalid::new(format!("no such permission; there are: {known}"))
@@ -34,7 +67,13 @@ impl Permission {
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
-        self.0
+        self.name
+    }
+
+    /// What one may do with it, for people.
+    #[must_use]
+    pub const fn opens(self) -> &'static str {
+        self.opens
     }
 }
 

@@ -9,6 +9,22 @@ pub const CUSTOMER: &str = "customer";
 /// Whoever holds it is an administrator.
 pub const ADMIN: &str = "admin";
 
+/// What the roles permit that every system has, until somebody changes it; as the migrations say it.
+pub const BUILT_IN: [(&str, &[Permission]); 3] = [
+    (CUSTOMER, &[]),
+    (
+        "staff",
+        &[
+            Permission::CATALOGUE_MANAGE,
+            Permission::STOCK_MANAGE,
+            Permission::INCENTIVES_MANAGE,
+            Permission::ORDERS_MANAGE,
+            Permission::REPORTS_READ,
+        ],
+    ),
+    (ADMIN, &Permission::ALL),
+];
+
 const MAX_BYTES: usize = 50;
 
 /// The name of a role: a lower-case letter, then up to 49 lower-case letters, digits, `_` or `-`.

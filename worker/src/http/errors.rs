@@ -12,8 +12,8 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::{
-    operator::{NotOperator, Operator},
     plain,
+    policy::{NotOperator, Operator},
 };
 
 /// What a service logged at ERROR.

@@ -2,7 +2,7 @@
 
 mod errors;
 mod jobs;
-mod operator;
+mod policy;
 
 use axum::extract::FromRef;
 use chassis::{auth::Auth, http::BearerToken};

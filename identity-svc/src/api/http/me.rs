@@ -1,7 +1,10 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use chassis::{Code, Error, Problem, Result, auth::Caller};
+use chassis::{
+    Code, Error, Result,
+    auth::{Caller, NotSignedIn},
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -28,7 +31,7 @@ pub struct Me {
     security(("bearer" = [])),
     responses(
         (status = 200, description = "The caller", body = Me),
-        (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
+        NotSignedIn,
     )
 )]
 pub async fn me(State(identity): State<Arc<Identity>>, caller: Caller) -> Result<Json<Me>> {

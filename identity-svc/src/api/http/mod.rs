@@ -4,8 +4,8 @@ mod actor;
 mod auth;
 mod check;
 mod jwks;
-mod manager;
 mod me;
+mod policy;
 mod roles;
 mod users;
 
@@ -17,6 +17,7 @@ use utoipa::{OpenApi as _, openapi::OpenApi};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::service::Identity;
+use policy as manager;
 
 #[derive(Clone, FromRef)]
 struct Context {

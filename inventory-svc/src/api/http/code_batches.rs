@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{IncentivesManage, discount_codes::Kind};
+use super::{discount_codes::Kind, policy::IncentivesManage};
 use crate::{
     application::{
         App,
@@ -91,7 +91,7 @@ pub(super) struct NewBatch {
 /// Newest first. Needs `incentives:manage`.
 #[utoipa::path(get, path = "/v1/discount-code-batches", tag = "discount codes", security(("bearer" = [])), params(Page),
     responses((status = 200, description = "A page of batches", body = List<BatchBody>), NotPermitted<IncentivesManage>,
-        (status = 422, description = "A field is not acceptable", body = Problem)))]
+        (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     _: Permitted<IncentivesManage>,
@@ -111,7 +111,7 @@ pub(super) async fn list(
 #[utoipa::path(get, path = "/v1/discount-code-batches/{id}", tag = "discount codes", security(("bearer" = [])),
     params(("id" = Uuid, Path)),
     responses((status = 200, description = "The batch", body = BatchBody), NotPermitted<IncentivesManage>,
-        (status = 404, description = "No such batch", body = Problem)))]
+        (status = 404, description = "No such batch", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn get(
     State(app): State<Arc<App>>,
     _: Permitted<IncentivesManage>,
@@ -132,7 +132,7 @@ pub(super) async fn get(
 #[utoipa::path(post, path = "/v1/discount-code-batches", tag = "discount codes", request_body = NewBatch,
     security(("bearer" = [])), params(("Idempotency-Key" = Option<String>, Header)),
     responses((status = 201, description = "Made", body = BatchBody), NotPermitted<IncentivesManage>,
-        (status = 422, description = "A field is not acceptable", body = Problem)))]
+        (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     Permitted { caller, .. }: Permitted<IncentivesManage>,
@@ -178,7 +178,7 @@ pub(super) async fn create(
 #[utoipa::path(get, path = "/v1/discount-code-batches/{id}/codes", tag = "discount codes", security(("bearer" = [])),
     params(("id" = Uuid, Path)),
     responses((status = 200, description = "The codes", body = String, content_type = "text/csv"), NotPermitted<IncentivesManage>,
-        (status = 404, description = "No such batch", body = Problem)))]
+        (status = 404, description = "No such batch", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn export(
     State(app): State<Arc<App>>,
     _: Permitted<IncentivesManage>,

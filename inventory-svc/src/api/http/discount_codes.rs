@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::IncentivesManage;
+use super::policy::IncentivesManage;
 use crate::{
     application::{
         App,
@@ -199,7 +199,7 @@ fn code(text: &str) -> Result<Code> {
 /// By code. Codes of batches are shown by `batch_id` only. Needs `incentives:manage`.
 #[utoipa::path(get, path = "/v1/discount-codes", tag = "discount codes", security(("bearer" = [])), params(Which, Page),
     responses((status = 200, description = "A page of codes", body = List<CodeBody>), NotPermitted<IncentivesManage>,
-        (status = 422, description = "A field is not acceptable", body = Problem)))]
+        (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     _: Permitted<IncentivesManage>,
@@ -222,7 +222,7 @@ pub(super) async fn list(
 #[utoipa::path(get, path = "/v1/discount-codes/{code}", tag = "discount codes", security(("bearer" = [])),
     params(("code" = String, Path)),
     responses((status = 200, description = "The code", body = CodeBody), NotPermitted<IncentivesManage>,
-        (status = 404, description = "No such code", body = Problem)))]
+        (status = 404, description = "No such code", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn get(
     State(app): State<Arc<App>>,
     _: Permitted<IncentivesManage>,
@@ -240,8 +240,8 @@ pub(super) async fn get(
 #[utoipa::path(post, path = "/v1/discount-codes", tag = "discount codes", request_body = NewCode, security(("bearer" = [])),
     params(("Idempotency-Key" = Option<String>, Header)),
     responses((status = 201, description = "Added", body = CodeBody), NotPermitted<IncentivesManage>,
-        (status = 409, body = Problem, description = "The code is taken, perhaps by one that was removed after it was used"),
-        (status = 422, description = "A field is not acceptable", body = Problem)))]
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "The code is taken, perhaps by one that was removed after it was used"),
+        (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     Permitted { caller, .. }: Permitted<IncentivesManage>,
@@ -285,8 +285,8 @@ pub(super) async fn create(
 #[utoipa::path(patch, path = "/v1/discount-codes/{code}", tag = "discount codes", request_body = CodePatch,
     security(("bearer" = [])), params(("code" = String, Path), ("If-Match" = Option<String>, Header)),
     responses((status = 200, description = "The code", body = CodeBody), NotPermitted<IncentivesManage>,
-        (status = 404, description = "No such code", body = Problem), (status = 412, description = "The code has changed since", body = Problem),
-        (status = 422, description = "A field is not acceptable, for example fewer uses than there were", body = Problem)))]
+        (status = 404, description = "No such code", body = Problem, content_type = "application/problem+json"), (status = 412, description = "The code has changed since", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A field is not acceptable, for example fewer uses than there were", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn change(
     State(app): State<Arc<App>>,
     _: Permitted<IncentivesManage>,
@@ -322,7 +322,7 @@ pub(super) async fn change(
 #[utoipa::path(delete, path = "/v1/discount-codes/{code}", tag = "discount codes", security(("bearer" = [])),
     params(("code" = String, Path)),
     responses((status = 204, description = "Removed"), NotPermitted<IncentivesManage>,
-        (status = 404, description = "No such code", body = Problem)))]
+        (status = 404, description = "No such code", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn remove(
     State(app): State<Arc<App>>,
     _: Permitted<IncentivesManage>,

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use axum::{extract::State, response::IntoResponse};
 use chassis::{
     Problem, Result,
-    auth::{Caller, NotPermitted, Permitted},
+    auth::{Caller, NotPermitted, NotSignedIn, Permitted},
     http::{Json, List, Page, Path, Query},
     idempotency::{IdempotencyKey, Once},
 };
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::IncentivesManage;
+use super::policy::IncentivesManage;
 use crate::{
     application::{
         App,
@@ -127,7 +127,7 @@ pub(super) struct NewAdjustment {
 /// `ledger` is a page: pass its `next` as `after`.
 #[utoipa::path(get, path = "/v1/loyalty", tag = "loyalty", security(("bearer" = [])), params(Page),
     responses((status = 200, description = "What you have and how it came about", body = LoyaltyBody),
-        (status = 401, description = "Not signed in", body = Problem), (status = 422, description = "A parameter is not acceptable", body = Problem)))]
+        NotSignedIn, (status = 422, description = "A parameter is not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn own(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -142,7 +142,7 @@ pub(super) async fn own(
 #[utoipa::path(get, path = "/v1/loyalty/{customer_id}", tag = "loyalty", security(("bearer" = [])),
     params(("customer_id" = Uuid, Path), Page),
     responses((status = 200, description = "What the customer has and how it came about", body = LoyaltyBody), NotPermitted<IncentivesManage>,
-        (status = 422, description = "A parameter is not acceptable", body = Problem)))]
+        (status = 422, description = "A parameter is not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn get(
     State(app): State<Arc<App>>,
     _: Permitted<IncentivesManage>,
@@ -170,8 +170,8 @@ async fn report(app: &App, customer_id: Uuid, page: Page) -> Result<Json<Loyalty
 #[utoipa::path(post, path = "/v1/loyalty/{customer_id}/adjustments", tag = "loyalty", request_body = NewAdjustment,
     security(("bearer" = [])), params(("customer_id" = Uuid, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 201, description = "What the customer has now", body = Points), NotPermitted<IncentivesManage>,
-        (status = 409, description = "`not-enough-points`: the customer has fewer", body = Problem),
-        (status = 422, description = "A field is not acceptable, or the key came with another request", body = Problem)))]
+        (status = 409, description = "`not-enough-points`: the customer has fewer", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A field is not acceptable, or the key came with another request", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn adjust(
     State(app): State<Arc<App>>,
     Permitted { caller, .. }: Permitted<IncentivesManage>,

@@ -4,16 +4,14 @@ mod code_batches;
 mod discount_codes;
 mod import;
 mod loyalty;
+mod policy;
 mod products;
 mod stock;
 
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, FromRef};
-use chassis::{
-    auth::{Auth, Permission},
-    http::BearerToken,
-};
+use chassis::{auth::Auth, http::BearerToken};
 use utoipa::OpenApi;
 use utoipa_axum::{
     router::{OpenApiRouter, UtoipaMethodRouterExt as _},
@@ -21,27 +19,6 @@ use utoipa_axum::{
 };
 
 use crate::application::App;
-
-/// Changing the catalogue.
-struct CatalogueManage;
-
-impl Permission for CatalogueManage {
-    const NAME: &'static str = "catalogue:manage";
-}
-
-/// Seeing and booking stock.
-struct StockManage;
-
-impl Permission for StockManage {
-    const NAME: &'static str = "stock:manage";
-}
-
-/// Seeing and changing discount codes; seeing and correcting points.
-struct IncentivesManage;
-
-impl Permission for IncentivesManage {
-    const NAME: &'static str = "incentives:manage";
-}
 
 #[derive(Clone, FromRef)]
 struct Context {

@@ -12,7 +12,7 @@ use http::StatusCode;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::CatalogueManage;
+use super::policy::CatalogueManage;
 use crate::{
     application::{
         App,
@@ -177,7 +177,7 @@ pub(super) fn sku(text: &str) -> Result<Sku> {
 ///
 /// By SKU; those to which everything that is asked applies.
 #[utoipa::path(get, path = "/v1/products", tag = "products", params(Search, Page),
-    responses((status = 200, description = "A page of products", body = List<ProductBody>), (status = 422, description = "A field is not acceptable", body = Problem)))]
+    responses((status = 200, description = "A page of products", body = List<ProductBody>), (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     Query(search): Query<Search>,
@@ -196,7 +196,7 @@ pub(super) async fn list(
 
 /// Get a product
 #[utoipa::path(get, path = "/v1/products/{sku}", tag = "products", params(("sku" = String, Path)),
-    responses((status = 200, description = "The product", body = ProductBody), (status = 404, description = "No product has this SKU", body = Problem)))]
+    responses((status = 200, description = "The product", body = ProductBody), (status = 404, description = "No product has this SKU", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn get(
     State(app): State<Arc<App>>,
     Path(text): Path<String>,
@@ -215,7 +215,7 @@ pub(super) async fn get(
 #[utoipa::path(post, path = "/v1/products", tag = "products", request_body = NewProduct, security(("bearer" = [])),
     params(("Idempotency-Key" = Option<String>, Header)),
     responses((status = 201, description = "Added", body = ProductBody), NotPermitted<CatalogueManage>,
-        (status = 409, body = Problem, description = "The SKU is taken; or, of a product that comes back, orders hold more than `backorder_limit` allows"), (status = 422, description = "A field is not acceptable", body = Problem)))]
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "The SKU is taken; or, of a product that comes back, orders hold more than `backorder_limit` allows"), (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     Permitted { caller, .. }: Permitted<CatalogueManage>,
@@ -256,8 +256,8 @@ pub(super) async fn create(
 #[utoipa::path(patch, path = "/v1/products/{sku}", tag = "products", request_body = ProductPatch,
     security(("bearer" = [])), params(("sku" = String, Path), ("If-Match" = Option<String>, Header)),
     responses((status = 200, description = "The product", body = ProductBody), NotPermitted<CatalogueManage>,
-        (status = 404, description = "No product has this SKU", body = Problem), (status = 409, description = "Orders hold more than the new `backorder_limit` allows", body = Problem),
-        (status = 412, description = "The product has changed since", body = Problem), (status = 422, description = "A field is not acceptable", body = Problem)))]
+        (status = 404, description = "No product has this SKU", body = Problem, content_type = "application/problem+json"), (status = 409, description = "Orders hold more than the new `backorder_limit` allows", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "The product has changed since", body = Problem, content_type = "application/problem+json"), (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn change(
     State(app): State<Arc<App>>,
     _: Permitted<CatalogueManage>,
@@ -297,7 +297,7 @@ pub(super) async fn change(
 #[utoipa::path(delete, path = "/v1/products/{sku}", tag = "products", security(("bearer" = [])),
     params(("sku" = String, Path)),
     responses((status = 204, description = "Removed"), NotPermitted<CatalogueManage>,
-        (status = 404, description = "No product has this SKU", body = Problem)))]
+        (status = 404, description = "No product has this SKU", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn remove(
     State(app): State<Arc<App>>,
     _: Permitted<CatalogueManage>,

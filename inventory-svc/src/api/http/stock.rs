@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{StockManage, products::sku};
+use super::{policy::StockManage, products::sku};
 use crate::{
     application::{
         App,
@@ -121,7 +121,7 @@ pub(super) struct NewMovement {
 #[utoipa::path(get, path = "/v1/products/{sku}/stock", tag = "stock", security(("bearer" = [])),
     params(("sku" = String, Path), Page),
     responses((status = 200, description = "The levels and how they came about", body = StockBody), NotPermitted<StockManage>,
-        (status = 404, description = "No product has this SKU", body = Problem)))]
+        (status = 404, description = "No product has this SKU", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn get(
     State(app): State<Arc<App>>,
     _: Permitted<StockManage>,
@@ -150,8 +150,8 @@ pub(super) async fn get(
 #[utoipa::path(post, path = "/v1/products/{sku}/stock-movements", tag = "stock", request_body = NewMovement,
     security(("bearer" = [])), params(("sku" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 201, description = "The levels after the movement", body = Levels), NotPermitted<StockManage>,
-        (status = 404, description = "No product has this SKU", body = Problem), (status = 422, description = "A field is not acceptable", body = Problem),
-        (status = 409, body = Problem, description = "The adjustment would leave less than orders hold")))]
+        (status = 404, description = "No product has this SKU", body = Problem, content_type = "application/problem+json"), (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "The adjustment would leave less than orders hold")))]
 pub(super) async fn book(
     State(app): State<Arc<App>>,
     Permitted { caller, .. }: Permitted<StockManage>,

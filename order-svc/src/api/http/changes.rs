@@ -8,7 +8,7 @@ use axum::{
 };
 use chassis::{
     Code, Error, Problem, Result,
-    auth::{Caller, NotPermitted, Permitted},
+    auth::Caller,
     http::{IfMatch, Json, Path, Query, etag},
     idempotency::{Answer, IdempotencyKey, Once},
 };
@@ -17,8 +17,8 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::{
-    OrdersManage, as_owner_or_manager,
     orders::{NewIncentive, NewLine, pieces},
+    policy::{NotOrderOwner, NotOrdersManager, OrdersManager, as_owner_or_manager},
 };
 use crate::{
     application::{
@@ -141,13 +141,12 @@ fn changed(answer: Answer<OrderView>) -> Response {
     security(("bearer" = [])),
     responses(
         (status = 200, description = "Changed; with `dry_run`, an `UpdatePreview`", body = OrderView),
-        (status = 401, description = "Not signed in", body = Problem),
-        (status = 404, description = "No order of yours has this id", body = Problem),
-        (status = 409, description = "`illegal-transition`: the goods have left, or it was cancelled; `insufficient-stock`: `items` names each SKU with what is available", body = Problem),
-        (status = 412, description = "The order has changed since", body = Problem),
-        (status = 422, description = "A field is not acceptable", body = Problem),
-        (status = 428, description = "No `If-Match`", body = Problem),
-        (status = 503, description = "Try again in a moment", body = Problem)))]
+        NotOrderOwner,
+        (status = 409, description = "`illegal-transition`: the goods have left, or it was cancelled; `insufficient-stock`: `items` names each SKU with what is available", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "The order has changed since", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json"),
+        (status = 428, description = "No `If-Match`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Try again in a moment", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn update(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -192,12 +191,11 @@ pub(super) async fn update(
     security(("bearer" = [])),
     responses(
         (status = 200, description = "Applied; the same again changes nothing", body = OrderView),
-        (status = 401, description = "Not signed in", body = Problem),
-        (status = 404, description = "No order of yours has this id", body = Problem),
-        (status = 409, description = "`illegal-transition`: the goods have left, or it was cancelled; `incentive-already-applied`", body = Problem),
-        (status = 412, description = "The order has changed since", body = Problem),
-        (status = 422, description = "A code or points that cannot be used", body = Problem),
-        (status = 503, description = "Try again in a moment", body = Problem)))]
+        NotOrderOwner,
+        (status = 409, description = "`illegal-transition`: the goods have left, or it was cancelled; `incentive-already-applied`", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "The order has changed since", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A code or points that cannot be used", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Try again in a moment", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn apply_incentive(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -230,11 +228,10 @@ pub(super) async fn apply_incentive(
     security(("bearer" = [])),
     responses(
         (status = 200, description = "Cancelled", body = OrderView),
-        (status = 401, description = "Not signed in", body = Problem),
-        (status = 404, description = "No order of yours has this id", body = Problem),
-        (status = 409, description = "`illegal-transition`: the goods have left", body = Problem),
-        (status = 412, description = "The order has changed since", body = Problem),
-        (status = 422, description = "A field is not acceptable", body = Problem)))]
+        NotOrderOwner,
+        (status = 409, description = "`illegal-transition`: the goods have left", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "The order has changed since", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn cancel(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -263,14 +260,14 @@ pub(super) async fn cancel(
     params(("id" = Uuid, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` that you saw")),
     security(("bearer" = [])),
     responses(
-        NotPermitted<OrdersManage>,
+        NotOrdersManager,
         (status = 200, description = "Shipped", body = OrderView),
-        (status = 404, description = "No order has this id", body = Problem),
-        (status = 409, description = "`illegal-transition`: it is not confirmed", body = Problem),
-        (status = 412, description = "The order has changed since", body = Problem)))]
+        (status = 404, description = "No order has this id", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`illegal-transition`: it is not confirmed", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "The order has changed since", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn ship(
     State(app): State<Arc<App>>,
-    Permitted { caller, .. }: Permitted<OrdersManage>,
+    OrdersManager { caller, .. }: OrdersManager,
     Path(order_id): Path<Uuid>,
     expected: Option<IfMatch>,
 ) -> Result<Response> {
@@ -286,14 +283,14 @@ pub(super) async fn ship(
     params(("id" = Uuid, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` that you saw")),
     security(("bearer" = [])),
     responses(
-        NotPermitted<OrdersManage>,
+        NotOrdersManager,
         (status = 200, description = "Delivered", body = OrderView),
-        (status = 404, description = "No order has this id", body = Problem),
-        (status = 409, description = "`illegal-transition`: it is not shipped", body = Problem),
-        (status = 412, description = "The order has changed since", body = Problem)))]
+        (status = 404, description = "No order has this id", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`illegal-transition`: it is not shipped", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "The order has changed since", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn deliver(
     State(app): State<Arc<App>>,
-    Permitted { caller, .. }: Permitted<OrdersManage>,
+    OrdersManager { caller, .. }: OrdersManager,
     Path(order_id): Path<Uuid>,
     expected: Option<IfMatch>,
 ) -> Result<Response> {
@@ -315,15 +312,15 @@ pub(super) async fn deliver(
         ("Idempotency-Key" = Option<String>, Header, description = "Yours to choose, so that a retry returns no more")),
     security(("bearer" = [])),
     responses(
-        NotPermitted<OrdersManage>,
+        NotOrdersManager,
         (status = 200, description = "Taken back", body = OrderView),
-        (status = 404, description = "No order has this id", body = Problem),
-        (status = 409, description = "`illegal-transition`: the goods have not left", body = Problem),
-        (status = 412, description = "The order has changed since", body = Problem),
-        (status = 422, description = "A field is not acceptable: more than the customer has, for example", body = Problem)))]
+        (status = 404, description = "No order has this id", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`illegal-transition`: the goods have not left", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "The order has changed since", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A field is not acceptable: more than the customer has, for example", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn return_lines(
     State(app): State<Arc<App>>,
-    Permitted { caller, .. }: Permitted<OrdersManage>,
+    OrdersManager { caller, .. }: OrdersManager,
     Path(order_id): Path<Uuid>,
     expected: Option<IfMatch>,
     key: Option<IdempotencyKey>,

@@ -2,13 +2,13 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use chassis::{
-    Problem, Result,
+    Result,
     auth::Caller,
     http::{Json, Path},
 };
 use uuid::Uuid;
 
-use super::as_owner_or_manager;
+use super::policy::{NotOrderOwner, as_owner_or_manager};
 use crate::application::{App, HistoryView, queries::GetHistory};
 
 /// See what happened to an order
@@ -17,8 +17,7 @@ use crate::application::{App, HistoryView, queries::GetHistory};
 #[utoipa::path(get, path = "/v1/orders/{id}/history", tag = "orders", params(("id" = Uuid, Path)), security(("bearer" = [])),
     responses(
         (status = 200, description = "What happened", body = HistoryView),
-        (status = 401, description = "Not signed in", body = Problem),
-        (status = 404, description = "No order of yours has this id", body = Problem)))]
+        NotOrderOwner))]
 pub(super) async fn get(
     State(app): State<Arc<App>>,
     caller: Caller,

@@ -3,37 +3,17 @@
 mod changes;
 mod history;
 mod orders;
+mod policy;
 mod reports;
 
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use chassis::{
-    Code, Result,
-    auth::{Auth, Caller, Permission},
-    http::BearerToken,
-};
+use chassis::{auth::Auth, http::BearerToken};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
-use uuid::Uuid;
 
 use crate::application::App;
-
-/// Seeing and changing everybody's orders.
-const ORDERS_MANAGE: &str = OrdersManage::NAME;
-
-struct OrdersManage;
-
-impl Permission for OrdersManage {
-    const NAME: &'static str = "orders:manage";
-}
-
-/// Seeing what all orders add up to.
-struct ReportsRead;
-
-impl Permission for ReportsRead {
-    const NAME: &'static str = "reports:read";
-}
 
 #[derive(Clone, FromRef)]
 struct Context {
@@ -67,19 +47,6 @@ fn routes() -> OpenApiRouter<Context> {
         .routes(routes!(reports::incentive_usage))
         .routes(routes!(reports::customers))
         .routes(routes!(reports::customer))
-}
-
-/// First as the owner; only who asks for another's order costs the question whether they may.
-async fn as_owner_or_manager<T, F: Future<Output = Result<T>>>(
-    caller: &Caller,
-    change: impl Fn(Option<Uuid>) -> F,
-) -> Result<T> {
-    match change(Some(caller.id)).await {
-        Err(error) if error.code() == Code::NotFound && caller.may(ORDERS_MANAGE).await? => {
-            change(None).await
-        }
-        outcome => outcome,
-    }
 }
 
 /// The routes and their document.

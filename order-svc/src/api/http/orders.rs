@@ -3,7 +3,7 @@ use std::sync::Arc;
 use axum::{extract::State, response::IntoResponse};
 use chassis::{
     Error, Problem, Result,
-    auth::Caller,
+    auth::{Caller, NotSignedIn},
     http::{Json, List, Page, Path, Query, etag},
     idempotency::IdempotencyKey,
 };
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{ORDERS_MANAGE, as_owner_or_manager};
+use super::policy::{NotOrderOwner, SeesOwnOrders, as_owner_or_manager, sees_orders_of};
 use crate::{
     application::{
         App, OrderView, QuoteView,
@@ -108,11 +108,11 @@ pub(super) struct Which {
     params(("Idempotency-Key" = String, Header, description = "Yours to choose: 1 to 255 printable ASCII characters")),
     responses(
         (status = 201, description = "Placed", body = OrderView),
-        (status = 400, description = "No idempotency key, or not JSON", body = Problem),
-        (status = 401, description = "Not signed in", body = Problem),
-        (status = 409, description = "`insufficient-stock`: `items` names each SKU with what is available", body = Problem),
-        (status = 422, description = "A field is not acceptable, or the key came with another request", body = Problem),
-        (status = 503, description = "Try again with the same key", body = Problem)))]
+        (status = 400, description = "No idempotency key, or not JSON", body = Problem, content_type = "application/problem+json"),
+        NotSignedIn,
+        (status = 409, description = "`insufficient-stock`: `items` names each SKU with what is available", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A field is not acceptable, or the key came with another request", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Try again with the same key", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -143,9 +143,9 @@ pub(super) async fn create(
 #[utoipa::path(post, path = "/v1/orders/quote", tag = "orders", request_body = NewOrder, security(("bearer" = [])),
     responses(
         (status = 200, description = "The price", body = QuoteView),
-        (status = 401, description = "Not signed in", body = Problem),
-        (status = 422, description = "A field is not acceptable", body = Problem),
-        (status = 503, description = "Try again in a moment", body = Problem)))]
+        NotSignedIn,
+        (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Try again in a moment", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn quote(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -164,8 +164,8 @@ pub(super) async fn quote(
 #[utoipa::path(get, path = "/v1/orders", tag = "orders", params(Which, Page), security(("bearer" = [])),
     responses(
         (status = 200, description = "A page of orders", body = List<OrderView>),
-        (status = 401, description = "Not signed in", body = Problem),
-        (status = 422, description = "A parameter is not acceptable", body = Problem)))]
+        SeesOwnOrders,
+        (status = 422, description = "A parameter is not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
@@ -183,9 +183,8 @@ pub(super) async fn list(
             })
         })
         .transpose()?;
-    let owner = (!caller.may(ORDERS_MANAGE).await?).then_some(caller.id);
     let query = ListOrders {
-        owner,
+        owner: sees_orders_of(&caller).await?,
         customer_id: which.customer_id,
         status,
         from: which.from,
@@ -203,9 +202,8 @@ pub(super) async fn list(
 #[utoipa::path(get, path = "/v1/orders/{id}", tag = "orders", params(("id" = Uuid, Path)), security(("bearer" = [])),
     responses(
         (status = 200, description = "The order", body = OrderView),
-        (status = 401, description = "Not signed in", body = Problem),
-        (status = 404, description = "No order of yours has this id", body = Problem),
-        (status = 503, description = "It was placed a moment ago; try again", body = Problem)))]
+        NotOrderOwner,
+        (status = 503, description = "It was placed a moment ago; try again", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn get(
     State(app): State<Arc<App>>,
     caller: Caller,

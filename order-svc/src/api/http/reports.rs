@@ -3,7 +3,6 @@ use std::sync::Arc;
 use axum::extract::State;
 use chassis::{
     Error, Problem, Result,
-    auth::{NotPermitted, Permitted},
     http::{Json, List, Page, Path, Query},
 };
 use chrono::{DateTime, NaiveDate, Utc};
@@ -11,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::ReportsRead;
+use super::policy::{NotReportsReader, ReportsReader};
 use crate::application::{
     App, CustomerView, SalesView, UsageView,
     ports::Days,
@@ -79,11 +78,11 @@ pub(super) struct CustomerBody {
 #[utoipa::path(get, path = "/v1/reports/orders", tag = "reports", params(Grouping, Period, Page), security(("bearer" = [])),
     responses(
         (status = 200, description = "A page of days", body = List<SalesView>),
-        NotPermitted<ReportsRead>,
-        (status = 422, description = "A parameter is not acceptable", body = Problem)))]
+        NotReportsReader,
+        (status = 422, description = "A parameter is not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn sales(
     State(app): State<Arc<App>>,
-    _: Permitted<ReportsRead>,
+    _: ReportsReader,
     Query(grouping): Query<Grouping>,
     Query(period): Query<Period>,
     Query(page): Query<Page>,
@@ -105,11 +104,11 @@ pub(super) async fn sales(
     security(("bearer" = [])),
     responses(
         (status = 200, description = "A page of codes and days", body = List<UsageView>),
-        NotPermitted<ReportsRead>,
-        (status = 422, description = "A parameter is not acceptable", body = Problem)))]
+        NotReportsReader,
+        (status = 422, description = "A parameter is not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn incentive_usage(
     State(app): State<Arc<App>>,
-    _: Permitted<ReportsRead>,
+    _: ReportsReader,
     Query(OfCode { code }): Query<OfCode>,
     Query(period): Query<Period>,
     Query(page): Query<Page>,
@@ -135,11 +134,11 @@ pub(super) async fn incentive_usage(
 #[utoipa::path(get, path = "/v1/reports/customers", tag = "reports", params(Page), security(("bearer" = [])),
     responses(
         (status = 200, description = "A page of customers", body = List<CustomerView>),
-        NotPermitted<ReportsRead>,
-        (status = 422, description = "A parameter is not acceptable", body = Problem)))]
+        NotReportsReader,
+        (status = 422, description = "A parameter is not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn customers(
     State(app): State<Arc<App>>,
-    _: Permitted<ReportsRead>,
+    _: ReportsReader,
     Query(page): Query<Page>,
 ) -> Result<Json<List<CustomerView>>> {
     let query = ReportCustomers { page };
@@ -153,11 +152,11 @@ pub(super) async fn customers(
     security(("bearer" = [])),
     responses(
         (status = 200, description = "What they have ordered", body = CustomerBody),
-        NotPermitted<ReportsRead>,
-        (status = 404, description = "Nobody of this id has ordered anything", body = Problem)))]
+        NotReportsReader,
+        (status = 404, description = "Nobody of this id has ordered anything", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn customer(
     State(app): State<Arc<App>>,
-    _: Permitted<ReportsRead>,
+    _: ReportsReader,
     Path(customer_id): Path<Uuid>,
 ) -> Result<Json<CustomerBody>> {
     let query = ReportCustomer { customer_id };

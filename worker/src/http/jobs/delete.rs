@@ -5,7 +5,7 @@ use sqlx::PgPool;
 use ulid::Ulid;
 
 use super::refusal;
-use crate::http::operator::{NotOperator, Operator};
+use crate::http::policy::{NotOperator, Operator};
 
 /// Delete a job that does not run just now, with the record of its tries. It will not be tried any more.
 #[utoipa::path(

@@ -8,7 +8,7 @@ use ulid::Ulid;
 use utoipa::ToSchema;
 
 use super::{Job, JobRow, SELECT, not_found};
-use crate::http::operator::{NotOperator, Operator};
+use crate::http::policy::{NotOperator, Operator};
 
 /// A job with all that is known of it.
 #[derive(Debug, Serialize, ToSchema)]

@@ -11,8 +11,8 @@ use utoipa::IntoParams;
 use super::{Job, JobRow, SELECT};
 use crate::{
     http::{
-        operator::{NotOperator, Operator},
         plain,
+        policy::{NotOperator, Operator},
     },
     queue::JobState,
 };

@@ -8,7 +8,7 @@ use sqlx::{PgConnection, PgPool, QueryBuilder};
 use ulid::Ulid;
 
 use super::{Job, JobRow, SELECT, refusal};
-use crate::http::operator::{NotOperator, Operator};
+use crate::http::policy::{NotOperator, Operator};
 
 /// Retry a job: one that was given up gets all its tries again, one that waits for its next try does not wait any longer.
 #[utoipa::path(

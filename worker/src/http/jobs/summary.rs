@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use utoipa::ToSchema;
 
 use crate::{
-    http::operator::{NotOperator, Operator},
+    http::policy::{NotOperator, Operator},
     jobs::RECURRING,
     queue::{JobState, next_tick},
 };

@@ -1,9 +1,12 @@
 //! Documents that are generated from the code, and stand in the repository for those who only read.
 
+pub mod permissions;
+
 use std::{fs, path::Path};
 
 use anyhow::Context as _;
 use gateway::routes::Upstream;
+use serde_json::Value;
 
 use crate::say_error;
 
@@ -39,16 +42,27 @@ pub fn check(directory: &Path) -> anyhow::Result<bool> {
     Ok(up_to_date)
 }
 
-fn documents() -> anyhow::Result<Vec<(&'static str, String)>> {
+/// The OpenAPI document of the whole system.
+///
+/// # Errors
+/// When a part cannot be written as JSON.
+pub fn openapi() -> anyhow::Result<Value> {
     let services = [
         (Upstream::Identity, identity_svc::openapi()),
         (Upstream::Inventory, inventory_svc::openapi()),
         (Upstream::Order, order_svc::openapi()),
         (Upstream::Worker, worker::openapi()),
     ];
-    let openapi = gateway::merged_openapi(services)?;
-    Ok(vec![(
-        "openapi.json",
-        serde_json::to_string_pretty(&openapi)? + "\n",
-    )])
+    Ok(gateway::merged_openapi(services)?)
+}
+
+fn documents() -> anyhow::Result<Vec<(&'static str, String)>> {
+    let openapi = openapi()?;
+    Ok(vec![
+        (
+            "openapi.json",
+            serde_json::to_string_pretty(&openapi)? + "\n",
+        ),
+        ("permissions.md", permissions::page(&openapi)?),
+    ])
 }
