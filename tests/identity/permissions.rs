@@ -111,13 +111,21 @@ pub(crate) fn table() -> Vec<Row> {
         row("POST", "/v1/auth/refresh", Anyone, 200).with(json!({"refresh_token": "{refresh_token}"})),
         row("POST", "/v1/auth/logout", Anyone, 204).with(json!({"refresh_token": "never issued"})),
         row("GET", "/v1/me", SignedIn, 200),
+        row("GET", "/v1/me/sessions", SignedIn, 200),
+        row("DELETE", "/v1/me/sessions?keep_current=true", SignedIn, 204),
+        row("DELETE", "/v1/me/sessions/{session}", SignedIn, 404),
         row("GET", "/v1/users", Admin, 200),
         row("GET", "/v1/users/{user}", Admin, 200),
         row("PUT", "/v1/users/{user}/roles", Admin, 200).with(json!({"roles": ["customer"]})),
+        row("POST", "/v1/users/{user}/disable", Admin, 200).with(json!({"reason": "stolen"})),
+        row("POST", "/v1/users/{user}/enable", Admin, 200),
+        row("GET", "/v1/users/{user}/sessions", Admin, 200),
+        row("DELETE", "/v1/users/{user}/sessions", Admin, 204),
         row("GET", "/v1/roles", Admin, 200),
         row("POST", "/v1/roles", Admin, 201).with(json!({"name": "role-{me}", "permissions": []})),
         row("PUT", "/v1/roles/{role}", Admin, 200).with(json!({"permissions": ["reports:read"]})),
         row("DELETE", "/v1/roles/{role}", Admin, 204),
+        row("GET", "/v1/audit", Admin, 200),
         row("GET", "/v1/products", Anyone, 200),
         row("GET", "/v1/products/{sku}", Anyone, 200),
         row("POST", "/v1/products", Staff, 201)
@@ -248,6 +256,8 @@ impl Stage {
             .replace("{role}", "temp")
             .replace("{sku}", "HEART")
             .replace("{unloved}", "UNLOVED")
+            // Nobody's.
+            .replace("{session}", &Uuid::nil().to_string())
             .replace("{order}", &self.order)
             .replace("{sent}", &self.sent)
             .replace("{code}", "SPRING")
@@ -299,8 +309,9 @@ impl Stage {
     }
 }
 
-/// A path whose parameters have no names.
+/// A path whose parameters have no names, without a query.
 pub(crate) fn template(path: &str) -> String {
+    let (path, _) = path.split_once('?').unwrap_or((path, ""));
     path.split('/')
         .map(|segment| {
             if segment.starts_with('{') {

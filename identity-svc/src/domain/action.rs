@@ -1,7 +1,12 @@
+use super::Invalid;
+
 /// What the audit log tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     UserRegistered,
+    AdministratorMade,
+    UserDisabled,
+    UserEnabled,
     SignInFailed,
     SessionOpened,
     SessionEnded,
@@ -14,8 +19,11 @@ pub enum Action {
 
 impl Action {
     /// Every action, for those who filter by one.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::UserRegistered,
+        Self::AdministratorMade,
+        Self::UserDisabled,
+        Self::UserEnabled,
         Self::SignInFailed,
         Self::SessionOpened,
         Self::SessionEnded,
@@ -31,6 +39,9 @@ impl Action {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::UserRegistered => "user.registered",
+            Self::AdministratorMade => "user.administrator_made",
+            Self::UserDisabled => "user.disabled",
+            Self::UserEnabled => "user.enabled",
             Self::SignInFailed => "sign_in.failed",
             Self::SessionOpened => "session.opened",
             Self::SessionEnded => "session.ended",
@@ -39,6 +50,47 @@ impl Action {
             Self::RoleAdded => "role.added",
             Self::RoleChanged => "role.changed",
             Self::RoleDeleted => "role.deleted",
+        }
+    }
+
+    /// The actions that somebody asks for: the one of this name or, with `session.`, all whose names begin so.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn matching(text: &str) -> Result<Vec<Self>, Invalid> {
+        let found: Vec<Self> = Self::ALL
+            .into_iter()
+            .filter(|action| {
+                let name = action.as_str();
+                name == text || (text.ends_with('.') && name.starts_with(text))
+            })
+            .collect();
+        if found.is_empty() {
+            let known = Self::ALL.map(Self::as_str).join(", ");
+            Err(Invalid::new(format!("no such action; there are: {known}")))
+        } else {
+            Ok(found)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_action_is_asked_for_by_its_name_or_with_its_like() {
+        assert_eq!(
+            Action::matching("session.opened"),
+            Ok(vec![Action::SessionOpened])
+        );
+        assert_eq!(
+            Action::matching("session."),
+            Ok(vec![Action::SessionOpened, Action::SessionEnded])
+        );
+        for text in ["", ".", "session", "session.open", "sessions.", "%"] {
+            let error = Action::matching(text).unwrap_err();
+            assert!(error.0.contains("session.opened"), "{text:?}");
         }
     }
 }

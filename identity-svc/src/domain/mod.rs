@@ -2,22 +2,30 @@
 
 mod action;
 mod actor;
+mod audit_filter;
+mod device;
 mod email;
+mod ending;
 mod our_service;
 mod password;
 mod permission;
 mod person_name;
+mod reason;
 mod refresh_token;
 mod role;
 mod user;
 
 pub use action::Action;
 pub use actor::{Actor, Origin};
+pub use audit_filter::AuditFilter;
+pub use device::device;
 pub use email::Email;
+pub use ending::Ending;
 pub use our_service::OurService;
 pub use password::Password;
 pub use permission::Permission;
 pub use person_name::PersonName;
+pub use reason::Reason;
 pub use refresh_token::{RefreshSecret, RefreshToken};
 pub use role::{ADMIN, BUILT_IN, CUSTOMER, Role, RoleDefinition, RoleName};
 pub use user::User;

@@ -9,7 +9,8 @@ pub struct User {
     pub name: String,
     /// In alphabetical order.
     pub roles: Vec<String>,
-    /// In alphabetical order.
+    /// In alphabetical order. Whoever is disabled has none.
     pub permissions: Vec<String>,
+    pub disabled: bool,
     pub created_at: DateTime<Utc>,
 }

@@ -1,9 +1,10 @@
 use chassis::Result;
 use proto::events::identity::USER_REGISTERED;
+use serde_json::json;
 use uuid::Uuid;
 
-use super::{NewUser, Repository, lock_administrators, tell};
-use crate::domain::ADMIN;
+use super::{NewUser, Repository, audit_log::record, lock_administrators, tell};
+use crate::domain::{ADMIN, Action, Actor};
 
 /// What became of the administrator that the configuration names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub enum Administrator {
 
 impl Repository {
     /// Makes the administrator unless there is nothing to do. Several replicas may do so at once.
-    pub async fn ensure_administrator(&self, new: NewUser) -> Result<Administrator> {
+    pub async fn ensure_administrator(&self, actor: &Actor, new: NewUser) -> Result<Administrator> {
         let mut tx = self.pool.begin().await?;
         lock_administrators(&mut tx).await?;
         let id = Uuid::now_v7();
@@ -55,6 +56,9 @@ impl Repository {
         .execute(&mut *tx)
         .await?;
         tell(&mut tx, USER_REGISTERED, id).await?;
+        let subject = id.to_string();
+        let action = Action::AdministratorMade;
+        record(&mut tx, actor, action, Some(&subject), json!({})).await?;
         tx.commit().await?;
         Ok(Administrator::Made)
     }

@@ -2,7 +2,9 @@
 
 mod administrators;
 mod audit_log;
+mod disabling;
 mod ended_sessions;
+mod ending;
 mod keys;
 mod roles;
 mod sessions;
@@ -11,18 +13,19 @@ mod users;
 use chassis::{Result, amqp::outbox};
 use proto::{
     cloudevents::CloudEvent,
-    events::identity::{ROLE_CHANGED, RoleData, SOURCE, UserData},
+    events::identity::{ROLE_CHANGED, RoleData, SESSIONS_ENDED, SOURCE, SessionsData, UserData},
 };
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 pub use administrators::Administrator;
+pub use audit_log::AuditEntry;
 pub use ended_sessions::EndedSession;
 pub use keys::{Keys, StoredKey};
-pub use sessions::{Refreshed, Session};
+pub use sessions::{LiveSession, Refreshed, Session};
 pub use users::NewUser;
 
-use crate::domain::{ADMIN, Role};
+use crate::domain::{ADMIN, Refusal, Role};
 
 /// See the module's documentation.
 #[derive(Debug, Clone)]
@@ -46,10 +49,29 @@ async fn lock_administrators(tx: &mut PgConnection) -> Result<()> {
     Ok(())
 }
 
+/// Refuses what has left nobody who can manage users: the transaction must not be committed then.
+///
+/// # Errors
+/// [`Refusal::LastAdministrator`].
+async fn require_administrator(tx: &mut PgConnection) -> Result<()> {
+    let left = sqlx::query_scalar!(
+        r#"select exists (select from user_roles join users on id = user_id
+                           where role = $1 and disabled_at is null) as "left!""#,
+        ADMIN,
+    )
+    .fetch_one(tx)
+    .await?;
+    if left {
+        Ok(())
+    } else {
+        Err(Refusal::LastAdministrator.into())
+    }
+}
+
 /// Writes an event about a user into the outbox, with the roles and the version of this transaction.
 async fn tell(tx: &mut PgConnection, kind: &str, user: Uuid) -> Result<()> {
     let row = sqlx::query!(
-        r#"select version, now() as "at!",
+        r#"select version, now() as "at!", disabled_at is not null as "disabled!",
                   array(select role from user_roles where user_id = id order by role) as "roles!"
              from users where id = $1"#,
         user,
@@ -59,7 +81,7 @@ async fn tell(tx: &mut PgConnection, kind: &str, user: Uuid) -> Result<()> {
     let data = UserData {
         user_id: user,
         roles: row.roles,
-        disabled: false,
+        disabled: row.disabled,
     };
     let event = CloudEvent::new(SOURCE, kind, user, Some(row.version), row.at, &data)?;
     outbox::append(tx, vec![event]).await
@@ -79,5 +101,19 @@ async fn tell_of_role(tx: &mut PgConnection, role: &Role) -> Result<()> {
     };
     let version = Some(row.version);
     let event = CloudEvent::new(SOURCE, ROLE_CHANGED, &role.name, version, row.at, &data)?;
+    outbox::append(tx, vec![event]).await
+}
+
+/// Writes the event that these sessions of `owner` ended in this transaction into the outbox.
+async fn tell_sessions_ended(tx: &mut PgConnection, owner: Uuid, ids: &[Uuid]) -> Result<()> {
+    let now = sqlx::query_scalar!(r#"select now() as "now!""#)
+        .fetch_one(&mut *tx)
+        .await?;
+    let data = SessionsData {
+        owner_id: owner,
+        session_ids: ids.to_vec(),
+        ended_at: now,
+    };
+    let event = CloudEvent::new(SOURCE, SESSIONS_ENDED, owner, None, now, &data)?;
     outbox::append(tx, vec![event]).await
 }

@@ -1,9 +1,11 @@
-use super::{Repository, tell_of_role};
-use crate::domain::{Refusal, Role, RoleDefinition, RoleName};
 use chassis::{
     Error, Result,
     idempotency::{Answer, Once},
 };
+use serde_json::json;
+
+use super::{Repository, audit_log::record, tell_of_role};
+use crate::domain::{Action, Actor, Refusal, Role, RoleDefinition, RoleName};
 
 impl Repository {
     /// At most `limit` roles, by name, after `after`.
@@ -25,7 +27,12 @@ impl Repository {
     ///
     /// # Errors
     /// [`Refusal::RoleExists`]; `idempotency-key-reused`.
-    pub async fn add_role(&self, role: Role, once: Option<Once>) -> Result<Answer<Role>> {
+    pub async fn add_role(
+        &self,
+        actor: &Actor,
+        role: Role,
+        once: Option<Once>,
+    ) -> Result<Answer<Role>> {
         let mut tx = self.pool.begin().await?;
         if let Some(once) = &once {
             if let Some(made) = once.claim(&mut tx).await? {
@@ -50,13 +57,19 @@ impl Repository {
         )
         .execute(&mut *tx)
         .await?;
+        let details = json!({"permissions": role.permissions});
+        record(&mut tx, actor, Action::RoleAdded, Some(&role.name), details).await?;
         tx.commit().await?;
         Ok(Answer::first(role))
     }
 
     /// Makes the role permit this and nothing else; `None` if there is no such role. What it permits already is no change,
     /// and no event.
-    pub async fn set_permissions(&self, definition: RoleDefinition) -> Result<Option<Role>> {
+    pub async fn set_permissions(
+        &self,
+        actor: &Actor,
+        definition: RoleDefinition,
+    ) -> Result<Option<Role>> {
         let role = Role::from(definition);
         let mut tx = self.pool.begin().await?;
         // Two changes of one role take turns; else the outcome could be a mixture of both.
@@ -69,25 +82,26 @@ impl Repository {
         if found.is_none() {
             return Ok(None);
         }
-        let removed = sqlx::query!(
-            "delete from role_permissions where role = $1 and permission <> all ($2)",
+        let removed = sqlx::query_scalar!(
+            "delete from role_permissions where role = $1 and permission <> all ($2) returning permission",
             role.name,
             &role.permissions,
         )
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
-        let added = sqlx::query!(
+        .fetch_all(&mut *tx)
+        .await?;
+        let added = sqlx::query_scalar!(
             "insert into role_permissions (role, permission) select $1, unnest($2::text[])
-             on conflict do nothing",
+             on conflict do nothing returning permission",
             role.name,
             &role.permissions,
         )
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
-        if added > 0 || removed > 0 {
+        .fetch_all(&mut *tx)
+        .await?;
+        if !added.is_empty() || !removed.is_empty() {
             tell_of_role(&mut tx, &role).await?;
+            let details = json!({"added": added, "removed": removed});
+            let action = Action::RoleChanged;
+            record(&mut tx, actor, action, Some(&role.name), details).await?;
         }
         tx.commit().await?;
         Ok(Some(role))
@@ -97,16 +111,20 @@ impl Repository {
     ///
     /// # Errors
     /// [`Refusal::BuiltInRole`], [`Refusal::RoleInUse`].
-    pub async fn delete_role(&self, name: &RoleName) -> Result<bool> {
+    pub async fn delete_role(&self, actor: &Actor, name: &RoleName) -> Result<bool> {
+        let mut tx = self.pool.begin().await?;
         let deleted = sqlx::query!(
             "delete from roles where name = $1 and not built_in",
             name.as_str()
         )
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await
         .map_err(role_in_use)?
         .rows_affected();
         if deleted == 1 {
+            let (action, subject) = (Action::RoleDeleted, Some(name.as_str()));
+            record(&mut tx, actor, action, subject, json!({})).await?;
+            tx.commit().await?;
             return Ok(true);
         }
         // Built-in roles stay for ever, so what is read here was so before.
@@ -114,7 +132,7 @@ impl Repository {
             r#"select exists (select from roles where name = $1 and built_in) as "exists!""#,
             name.as_str(),
         )
-        .fetch_one(&self.pool)
+        .fetch_one(&mut *tx)
         .await?;
         if exists {
             Err(Refusal::BuiltInRole.into())

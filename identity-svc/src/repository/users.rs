@@ -1,9 +1,10 @@
 use chassis::{Error, Result, error::FieldError};
 use proto::events::identity::{USER_CHANGED, USER_REGISTERED};
+use serde_json::json;
 use uuid::Uuid;
 
-use super::{Repository, lock_administrators, tell};
-use crate::domain::{ADMIN, CUSTOMER, Email, PersonName, Refusal, RoleName, User};
+use super::{Repository, audit_log::record, lock_administrators, require_administrator, tell};
+use crate::domain::{ADMIN, Action, Actor, CUSTOMER, Email, PersonName, RoleName, User};
 
 /// Somebody who registers.
 #[derive(Debug, Clone)]
@@ -16,7 +17,7 @@ pub struct NewUser {
 
 impl Repository {
     /// Adds a customer; false if the address has an account, which stays as it is.
-    pub async fn add_customer(&self, new: NewUser) -> Result<bool> {
+    pub async fn add_customer(&self, actor: &Actor, new: NewUser) -> Result<bool> {
         let mut tx = self.pool.begin().await?;
         let id = Uuid::now_v7();
         let added = sqlx::query!(
@@ -41,14 +42,18 @@ impl Repository {
         .execute(&mut *tx)
         .await?;
         tell(&mut tx, USER_REGISTERED, id).await?;
+        let subject = id.to_string();
+        let action = Action::UserRegistered;
+        record(&mut tx, actor, action, Some(&subject), json!({})).await?;
         tx.commit().await?;
         Ok(true)
     }
 
-    /// The account of an address and its password's hash.
-    pub async fn credentials(&self, email: &Email) -> Result<Option<(Uuid, String)>> {
+    /// The account of an address and its password's hash; no password is right for one that is disabled.
+    pub async fn credentials(&self, email: &Email) -> Result<Option<(Uuid, Option<String>)>> {
         let row = sqlx::query!(
-            "select id, password_hash from users where email = $1",
+            "select id, case when disabled_at is null then password_hash end as password_hash
+               from users where email = $1",
             email.as_str()
         )
         .fetch_optional(&self.pool)
@@ -56,14 +61,23 @@ impl Repository {
         Ok(row.map(|row| (row.id, row.password_hash)))
     }
 
+    /// Notes that somebody could not sign in. `user` is whose account it is, if it is somebody's: what is done is the
+    /// same.
+    pub async fn note_failed_sign_in(&self, actor: &Actor, user: Option<Uuid>) -> Result<()> {
+        let mut conn = self.pool.acquire().await?;
+        let subject = user.map(|user| user.to_string());
+        let (action, subject) = (Action::SignInFailed, subject.as_deref());
+        record(&mut conn, actor, action, subject, json!({})).await
+    }
+
     pub async fn user(&self, id: Uuid) -> Result<Option<User>> {
         let user = sqlx::query_as!(
             User,
-            r#"select id, email, name, created_at,
+            r#"select id, email, name, created_at, disabled_at is not null as "disabled!",
                       array(select role from user_roles where user_id = id order by role) as "roles!",
                       array(select distinct permission
                               from user_roles join role_permissions using (role)
-                             where user_id = id order by permission) as "permissions!"
+                             where user_id = id and disabled_at is null order by permission) as "permissions!"
                  from users where id = $1"#,
             id,
         )
@@ -72,25 +86,29 @@ impl Repository {
         Ok(user)
     }
 
-    /// At most `limit` users, in the order of their ids, after `after`; all of them, or the one with this address.
+    /// At most `limit` users, in the order of their ids, after `after`; all of them, or the one with this address, or only
+    /// those that are disabled or are not.
     pub async fn users(
         &self,
         email: Option<&Email>,
+        disabled: Option<bool>,
         after: Option<Uuid>,
         limit: i64,
     ) -> Result<Vec<User>> {
         let users = sqlx::query_as!(
             User,
-            r#"select id, email, name, created_at,
+            r#"select id, email, name, created_at, disabled_at is not null as "disabled!",
                       array(select role from user_roles where user_id = id order by role) as "roles!",
                       array(select distinct permission
                               from user_roles join role_permissions using (role)
-                             where user_id = id order by permission) as "permissions!"
+                             where user_id = id and disabled_at is null order by permission) as "permissions!"
                  from users
                 where ($1::text is null or email = $1) and ($2::uuid is null or id > $2)
-                order by id limit $3"#,
+                  and ($3::boolean is null or (disabled_at is not null) = $3)
+                order by id limit $4"#,
             email.map(Email::as_str),
             after,
+            disabled,
             limit,
         )
         .fetch_all(&self.pool)
@@ -98,11 +116,11 @@ impl Repository {
         Ok(users)
     }
 
-    /// Whether the user holds a role that permits it.
+    /// Whether the user holds a role that permits it, and is not disabled.
     pub async fn permitted(&self, user: Uuid, permission: &str) -> Result<bool> {
         let permitted = sqlx::query_scalar!(
-            r#"select exists (select from user_roles join role_permissions using (role)
-                               where user_id = $1 and permission = $2) as "permitted!""#,
+            r#"select exists (select from users join user_roles on user_id = id join role_permissions using (role)
+                               where id = $1 and disabled_at is null and permission = $2) as "permitted!""#,
             user,
             permission,
         )
@@ -116,7 +134,7 @@ impl Repository {
     ///
     /// # Errors
     /// `validation` naming each unknown role; [`Refusal::LastAdministrator`].
-    pub async fn set_roles(&self, user: Uuid, roles: &[RoleName]) -> Result<bool> {
+    pub async fn set_roles(&self, actor: &Actor, user: Uuid, roles: &[RoleName]) -> Result<bool> {
         let roles: Vec<String> = roles.iter().map(|role| role.as_str().to_owned()).collect();
         let mut tx = self.pool.begin().await?;
         lock_administrators(&mut tx).await?;
@@ -146,30 +164,25 @@ impl Repository {
         .fetch_all(&mut *tx)
         .await?;
         if removed.iter().any(|role| role == ADMIN) {
-            let administrators = sqlx::query_scalar!(
-                r#"select count(*) as "n!" from user_roles where role = $1"#,
-                ADMIN
-            )
-            .fetch_one(&mut *tx)
-            .await?;
-            if administrators == 0 {
-                return Err(Refusal::LastAdministrator.into());
-            }
+            require_administrator(&mut tx).await?;
         }
-        let added = sqlx::query!(
-            "insert into user_roles (user_id, role) select $1, unnest($2::text[]) on conflict do nothing",
+        let added = sqlx::query_scalar!(
+            "insert into user_roles (user_id, role) select $1, unnest($2::text[])
+             on conflict do nothing returning role",
             user,
             &roles,
         )
-        .execute(&mut *tx)
+        .fetch_all(&mut *tx)
         .await
-        .map_err(role_vanished)?
-        .rows_affected();
-        if added > 0 || !removed.is_empty() {
+        .map_err(role_vanished)?;
+        if !added.is_empty() || !removed.is_empty() {
             sqlx::query!("update users set version = version + 1 where id = $1", user)
                 .execute(&mut *tx)
                 .await?;
             tell(&mut tx, USER_CHANGED, user).await?;
+            let subject = user.to_string();
+            let details = json!({"added": added, "removed": removed});
+            record(&mut tx, actor, Action::RolesSet, Some(&subject), details).await?;
         }
         tx.commit().await?;
         Ok(true)

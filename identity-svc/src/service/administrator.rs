@@ -2,7 +2,7 @@ use anyhow::bail;
 
 use super::Identity;
 use crate::{
-    domain::{Email, Password, PersonName},
+    domain::{Actor, Email, Password, PersonName},
     repository::{Administrator, NewUser},
 };
 
@@ -21,7 +21,8 @@ impl Identity {
             name: PersonName::administrator(),
             password_hash: self.passwords.hash(password).await?,
         };
-        match self.repository.ensure_administrator(new).await? {
+        let system = Actor::system();
+        match self.repository.ensure_administrator(&system, new).await? {
             Administrator::Made => tracing::info!("the administrator of ADMIN_EMAIL was made"),
             Administrator::Kept => tracing::debug!("the address in ADMIN_EMAIL has an account"),
             Administrator::AddressTaken => bail!(

@@ -2,11 +2,14 @@
 
 mod access_tokens;
 mod administrator;
+mod audit_log;
+mod disabling;
 mod our_services;
 mod passwords;
 mod refresh;
 mod register;
 mod roles;
+mod sessions;
 mod sign_in;
 mod sign_out;
 mod trust;

@@ -2,7 +2,7 @@ use chassis::{Code, Error, Result};
 
 use super::{Identity, Tokens};
 use crate::{
-    domain::RefreshToken,
+    domain::{Actor, RefreshToken},
     repository::{Refreshed, Session},
 };
 
@@ -16,7 +16,7 @@ impl Identity {
     /// `invalid-refresh-token` when it is unknown, expired, revoked, or was spent longer ago than the grace: then
     /// somebody has a copy of it, and the whole session is revoked; `unavailable`.
     #[tracing::instrument(name = "refresh", skip_all)]
-    pub async fn refresh(&self, token: &str) -> Result<Tokens> {
+    pub async fn refresh(&self, actor: &Actor, token: &str) -> Result<Tokens> {
         let refused = || {
             Error::new(
                 Code::Unauthenticated,
@@ -26,7 +26,11 @@ impl Identity {
         };
         let token = RefreshToken::parse(token).ok_or_else(refused)?;
         let successor = token.successor(&self.refresh_secret);
-        match self.repository.rotate(&token, &successor, GRACE).await? {
+        let refreshed = self
+            .repository
+            .rotate(actor, &token, &successor, GRACE)
+            .await?;
+        match refreshed {
             Refreshed::By(session) => self.tokens(&session, successor),
             Refreshed::Reused(Session { user_id, .. }) => {
                 metrics::counter!("identity_refresh_tokens_reused_total").increment(1);

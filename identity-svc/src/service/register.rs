@@ -2,7 +2,7 @@ use chassis::Result;
 
 use super::Identity;
 use crate::{
-    domain::{Email, Password, PersonName},
+    domain::{Actor, Email, Password, PersonName},
     repository::NewUser,
 };
 
@@ -13,15 +13,24 @@ impl Identity {
     /// # Errors
     /// `unavailable` when the database is away or too many register at once.
     #[tracing::instrument(name = "register", skip_all)]
-    pub async fn register(&self, email: Email, password: Password, name: PersonName) -> Result<()> {
+    pub async fn register(
+        &self,
+        actor: &Actor,
+        email: Email,
+        password: Password,
+        name: PersonName,
+    ) -> Result<()> {
         let password_hash = self.passwords.hash(password).await?;
         let added = self
             .repository
-            .add_customer(NewUser {
-                email,
-                name,
-                password_hash,
-            })
+            .add_customer(
+                actor,
+                NewUser {
+                    email,
+                    name,
+                    password_hash,
+                },
+            )
             .await?;
         tracing::debug!(added, "registered");
         Ok(())

@@ -5,7 +5,7 @@ use chassis::{
 use uuid::Uuid;
 
 use super::Identity;
-use crate::domain::{Role, RoleDefinition, RoleName};
+use crate::domain::{Actor, Role, RoleDefinition, RoleName};
 
 impl Identity {
     /// At most `limit` roles, by name, after the one called `after`.
@@ -23,6 +23,7 @@ impl Identity {
     #[tracing::instrument(name = "add_role", skip_all)]
     pub async fn add_role(
         &self,
+        actor: &Actor,
         definition: RoleDefinition,
         caller: Uuid,
         key: Option<IdempotencyKey>,
@@ -31,7 +32,7 @@ impl Identity {
         let once = key
             .map(|key| Once::new(caller, key, "POST /v1/roles", &role))
             .transpose()?;
-        self.repository.add_role(role, once).await
+        self.repository.add_role(actor, role, once).await
     }
 
     /// Makes a role permit this and nothing else.
@@ -39,9 +40,9 @@ impl Identity {
     /// # Errors
     /// `not-found`, `unavailable`.
     #[tracing::instrument(name = "change_role", skip_all)]
-    pub async fn change_role(&self, definition: RoleDefinition) -> Result<Role> {
+    pub async fn change_role(&self, actor: &Actor, definition: RoleDefinition) -> Result<Role> {
         self.repository
-            .set_permissions(definition)
+            .set_permissions(actor, definition)
             .await?
             .ok_or_else(no_such_role)
     }
@@ -49,9 +50,9 @@ impl Identity {
     /// # Errors
     /// `not-found`, `built-in-role`, `role-in-use`, `unavailable`.
     #[tracing::instrument(name = "delete_role", skip_all)]
-    pub async fn delete_role(&self, name: &str) -> Result<()> {
+    pub async fn delete_role(&self, actor: &Actor, name: &str) -> Result<()> {
         let name = RoleName::parse(name).map_err(|_| no_such_role())?;
-        if self.repository.delete_role(&name).await? {
+        if self.repository.delete_role(actor, &name).await? {
             Ok(())
         } else {
             Err(no_such_role())

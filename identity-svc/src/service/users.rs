@@ -3,7 +3,7 @@ use chassis::{Error, Result, auth::Permissions};
 use uuid::Uuid;
 
 use super::Identity;
-use crate::domain::{Email, RoleName, User};
+use crate::domain::{Actor, Email, RoleName, User};
 
 impl Identity {
     /// # Errors
@@ -12,17 +12,19 @@ impl Identity {
         self.repository.user(id).await?.ok_or_else(no_such_user)
     }
 
-    /// At most `limit` users, oldest first, after the one with the id `after`; all, or the one with this address.
+    /// At most `limit` users, oldest first, after the one with the id `after`; all, or the one with this address, or
+    /// only those that are disabled or are not.
     ///
     /// # Errors
     /// `unavailable`.
     pub async fn users(
         &self,
         email: Option<&Email>,
+        disabled: Option<bool>,
         after: Option<Uuid>,
         limit: i64,
     ) -> Result<Vec<User>> {
-        self.repository.users(email, after, limit).await
+        self.repository.users(email, disabled, after, limit).await
     }
 
     /// Gives the user these roles and no others.
@@ -30,8 +32,13 @@ impl Identity {
     /// # Errors
     /// `not-found`; `validation` naming each unknown role; `last-administrator`; `unavailable`.
     #[tracing::instrument(name = "set_user_roles", skip_all, fields(user.id = %user))]
-    pub async fn set_user_roles(&self, user: Uuid, roles: &[RoleName]) -> Result<User> {
-        if self.repository.set_roles(user, roles).await? {
+    pub async fn set_user_roles(
+        &self,
+        actor: &Actor,
+        user: Uuid,
+        roles: &[RoleName],
+    ) -> Result<User> {
+        if self.repository.set_roles(actor, user, roles).await? {
             self.user(user).await
         } else {
             Err(no_such_user())
@@ -39,7 +46,7 @@ impl Identity {
     }
 }
 
-fn no_such_user() -> Error {
+pub(super) fn no_such_user() -> Error {
     Error::not_found("there is no such user")
 }
 

@@ -1,6 +1,9 @@
 //! identity-svc from outside: over HTTP and gRPC, on a database of its own per test.
 #![allow(clippy::unwrap_used)]
 
+mod audit;
+mod audit_filters;
+mod disabling;
 mod openapi;
 mod registration;
 mod roles;

@@ -1,20 +1,28 @@
 use serde_json::Value;
 
 /// The contract's operations, and whether each needs a token.
-const OPERATIONS: [(&str, &str, bool); 13] = [
+const OPERATIONS: [(&str, &str, bool); 21] = [
     ("post", "/v1/auth/register", false),
     ("post", "/v1/auth/login", false),
     ("post", "/v1/auth/refresh", false),
     ("post", "/v1/auth/logout", false),
     ("get", "/.well-known/jwks.json", false),
     ("get", "/v1/me", true),
+    ("get", "/v1/me/sessions", true),
+    ("delete", "/v1/me/sessions", true),
+    ("delete", "/v1/me/sessions/{id}", true),
     ("get", "/v1/users", true),
     ("get", "/v1/users/{id}", true),
     ("put", "/v1/users/{id}/roles", true),
+    ("post", "/v1/users/{id}/disable", true),
+    ("post", "/v1/users/{id}/enable", true),
+    ("get", "/v1/users/{id}/sessions", true),
+    ("delete", "/v1/users/{id}/sessions", true),
     ("get", "/v1/roles", true),
     ("post", "/v1/roles", true),
     ("put", "/v1/roles/{name}", true),
     ("delete", "/v1/roles/{name}", true),
+    ("get", "/v1/audit", true),
 ];
 
 #[test]

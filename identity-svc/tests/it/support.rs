@@ -171,6 +171,29 @@ impl App {
         access_token(&self.login(ADMIN_EMAIL, ADMIN_PASSWORD).await.expect(200))
     }
 
+    pub async fn delete(&self, token: &str, path: &str) -> Answer {
+        let request = self.request(Method::DELETE, path).bearer_auth(token);
+        Answer::of(request.send().await.unwrap()).await
+    }
+
+    /// The answer's items; there is one page of them.
+    pub async fn items(&self, token: &str, path: &str) -> Vec<Value> {
+        let list = self.get(token, path).await.expect(200);
+        assert!(list["next"].is_null(), "{list}");
+        list["items"].as_array().unwrap().clone()
+    }
+
+    pub async fn disable(&self, token: &str, user: &str) -> Answer {
+        let path = format!("/v1/users/{user}/disable");
+        self.send(token, Method::POST, &path, json!({"reason": "stolen"}))
+            .await
+    }
+
+    pub async fn enable(&self, token: &str, user: &str) -> Answer {
+        let path = format!("/v1/users/{user}/enable");
+        self.send(token, Method::POST, &path, json!({})).await
+    }
+
     pub async fn set_roles(&self, token: &str, user: &str, roles: &[&str]) -> Answer {
         let path = format!("/v1/users/{user}/roles");
         self.send(token, Method::PUT, &path, json!({"roles": roles}))

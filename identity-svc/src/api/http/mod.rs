@@ -1,12 +1,14 @@
 //! The REST interface.
 
 mod actor;
+mod audit;
 mod auth;
 mod check;
 mod jwks;
 mod me;
 mod policy;
 mod roles;
+mod sessions;
 mod users;
 
 use std::sync::Arc;
@@ -17,7 +19,6 @@ use utoipa::{OpenApi as _, openapi::OpenApi};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::service::Identity;
-use policy as manager;
 
 #[derive(Clone, FromRef)]
 struct Context {
@@ -34,8 +35,10 @@ struct Context {
     ),
     tags(
         (name = "auth", description = "Registering, signing in and out"),
+        (name = "sessions", description = "Where somebody is signed in"),
         (name = "users", description = "People and the roles they hold"),
         (name = "roles", description = "Roles and what they permit"),
+        (name = "audit", description = "Who did what"),
     ),
     modifiers(&BearerToken)
 )]
@@ -50,14 +53,26 @@ fn operations() -> OpenApiRouter<Context> {
         .routes(routes!(auth::logout::logout))
         .routes(routes!(jwks::jwks))
         .routes(routes!(me::me))
+        .routes(routes!(
+            sessions::list_own::list_own_sessions,
+            sessions::end_own::end_own_sessions
+        ))
+        .routes(routes!(sessions::end_one::end_session))
         .routes(routes!(users::list::list_users))
         .routes(routes!(users::get::get_user))
         .routes(routes!(users::set_roles::set_user_roles))
+        .routes(routes!(users::disable::disable_user))
+        .routes(routes!(users::enable::enable_user))
+        .routes(routes!(
+            sessions::list_of_user::list_user_sessions,
+            sessions::end_of_user::end_user_sessions
+        ))
         .routes(routes!(roles::list::list_roles, roles::create::create_role))
         .routes(routes!(
             roles::replace::replace_role,
             roles::delete::delete_role
         ))
+        .routes(routes!(audit::list_audit_log))
 }
 
 /// The routes and their description.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{TokenResponse, Tokens, response};
-use crate::service::Identity;
+use crate::{api::http::actor::From, service::Identity};
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -31,9 +31,12 @@ pub struct Credentials {
     )
 )]
 pub async fn login(
+    from: From,
     State(identity): State<Arc<Identity>>,
     Body(body): Body<Credentials>,
 ) -> Result<TokenResponse> {
-    let tokens = identity.sign_in(&body.email, &body.password).await?;
+    let tokens = identity
+        .sign_in(&from.by_visitor(), &body.email, &body.password)
+        .await?;
     Ok(response(&tokens))
 }

@@ -5,11 +5,12 @@ use chassis::{Problem, Result, http::Json as Body};
 use http::StatusCode;
 
 use super::RefreshToken;
-use crate::service::Identity;
+use crate::{api::http::actor::From, service::Identity};
 
 /// Sign out.
 ///
-/// The session ends; its access tokens run out within their life. A token that is not valid any more is no error.
+/// The session ends, and with it its access tokens: no service takes them any more. A token that is not valid any more is
+/// no error.
 #[utoipa::path(
     post,
     path = "/v1/auth/logout",
@@ -21,9 +22,12 @@ use crate::service::Identity;
     )
 )]
 pub async fn logout(
+    from: From,
     State(identity): State<Arc<Identity>>,
     Body(body): Body<RefreshToken>,
 ) -> Result<StatusCode> {
-    identity.sign_out(&body.refresh_token).await?;
+    identity
+        .sign_out(&from.by_visitor(), &body.refresh_token)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }

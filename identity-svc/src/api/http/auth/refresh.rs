@@ -4,7 +4,7 @@ use axum::extract::State;
 use chassis::{Problem, Result, http::Json as Body};
 
 use super::{RefreshToken, TokenResponse, Tokens, response};
-use crate::service::Identity;
+use crate::{api::http::actor::From, service::Identity};
 
 /// Get the next pair of tokens.
 ///
@@ -22,9 +22,12 @@ use crate::service::Identity;
     )
 )]
 pub async fn refresh(
+    from: From,
     State(identity): State<Arc<Identity>>,
     Body(body): Body<RefreshToken>,
 ) -> Result<TokenResponse> {
-    let tokens = identity.refresh(&body.refresh_token).await?;
+    let tokens = identity
+        .refresh(&from.by_visitor(), &body.refresh_token)
+        .await?;
     Ok(response(&tokens))
 }

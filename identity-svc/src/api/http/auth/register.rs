@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    api::http::check::Check,
+    api::http::{actor::From, check::Check},
     domain::{Email, Password, PersonName},
     service::Identity,
 };
@@ -49,6 +49,7 @@ pub struct Registered {
     )
 )]
 pub async fn register(
+    from: From,
     State(identity): State<Arc<Identity>>,
     Body(body): Body<Registration>,
 ) -> Result<(StatusCode, Json<Registered>)> {
@@ -61,6 +62,8 @@ pub async fn register(
         email: email.as_str().to_owned(),
         name: name.as_str().to_owned(),
     };
-    identity.register(email, password, name).await?;
+    identity
+        .register(&from.by_visitor(), email, password, name)
+        .await?;
     Ok((StatusCode::CREATED, Json(answer)))
 }

@@ -13,8 +13,9 @@ use utoipa::ToSchema;
 use super::Role;
 use crate::{
     api::http::{
+        actor::From,
         check::Check,
-        manager::{Manager, NotManager},
+        policy::{Manager, NotManager},
     },
     domain::{Permission, RoleDefinition, RoleName},
     service::Identity,
@@ -47,6 +48,7 @@ pub struct NewRole {
 )]
 pub async fn create_role(
     Manager { caller, .. }: Manager,
+    from: From,
     State(identity): State<Arc<Identity>>,
     key: Option<IdempotencyKey>,
     Body(body): Body<NewRole>,
@@ -56,6 +58,9 @@ pub async fn create_role(
     let permissions = check.each("permissions", &body.permissions, Permission::parse);
     let name = check.done(name)?;
     let definition = RoleDefinition::new(name, BTreeSet::from_iter(permissions))?;
-    let answer = identity.add_role(definition, caller.id, key).await?;
+    let actor = from.by(&caller);
+    let answer = identity
+        .add_role(&actor, definition, caller.id, key)
+        .await?;
     Ok(answer.map(|role| (StatusCode::CREATED, Json(role.into()))))
 }

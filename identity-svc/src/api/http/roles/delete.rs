@@ -5,7 +5,10 @@ use chassis::{Problem, Result, http::Path};
 use http::StatusCode;
 
 use crate::{
-    api::http::manager::{Manager, NotManager},
+    api::http::{
+        actor::From,
+        policy::{Manager, NotManager},
+    },
     service::Identity,
 };
 
@@ -24,10 +27,11 @@ use crate::{
     )
 )]
 pub async fn delete_role(
-    _: Manager,
+    Manager { caller, .. }: Manager,
+    from: From,
     State(identity): State<Arc<Identity>>,
     Path(name): Path<String>,
 ) -> Result<StatusCode> {
-    identity.delete_role(&name).await?;
+    identity.delete_role(&from.by(&caller), &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -10,7 +10,7 @@ use super::Role;
 use crate::{
     api::http::{
         check::invalid,
-        manager::{Manager, NotManager},
+        policy::{Manager, NotManager},
     },
     domain::RoleName,
     service::Identity,

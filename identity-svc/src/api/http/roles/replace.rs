@@ -11,8 +11,9 @@ use utoipa::ToSchema;
 use super::Role;
 use crate::{
     api::http::{
+        actor::From,
         check::Check,
-        manager::{Manager, NotManager},
+        policy::{Manager, NotManager},
     },
     domain::{Invalid, Permission, RoleDefinition, RoleName},
     service::Identity,
@@ -48,7 +49,8 @@ pub struct RoleChange {
     )
 )]
 pub async fn replace_role(
-    _: Manager,
+    Manager { caller, .. }: Manager,
+    from: From,
     State(identity): State<Arc<Identity>>,
     Path(name): Path<String>,
     Body(body): Body<RoleChange>,
@@ -61,5 +63,6 @@ pub async fn replace_role(
     let permissions = check.each("permissions", &body.permissions, Permission::parse);
     let permissions = check.done(Some(permissions))?;
     let definition = RoleDefinition::new(role, BTreeSet::from_iter(permissions))?;
-    Ok(Json(identity.change_role(definition).await?.into()))
+    let role = identity.change_role(&from.by(&caller), definition).await?;
+    Ok(Json(role.into()))
 }

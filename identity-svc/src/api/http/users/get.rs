@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::User;
 use crate::{
-    api::http::manager::{Manager, NotManager},
+    api::http::policy::{Manager, NotManager},
     service::Identity,
 };
 

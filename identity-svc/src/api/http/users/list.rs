@@ -12,7 +12,7 @@ use super::User;
 use crate::{
     api::http::{
         check::invalid,
-        manager::{Manager, NotManager},
+        policy::{Manager, NotManager},
     },
     domain::Email,
     service::Identity,
@@ -23,6 +23,8 @@ use crate::{
 pub struct Filter {
     /// Only the user with this address.
     email: Option<String>,
+    /// Only users who are disabled, or who are not.
+    disabled: Option<bool>,
 }
 
 /// List the users, oldest first.
@@ -48,7 +50,7 @@ pub async fn list_users(
     let email = filter.email.as_deref().map(Email::parse).transpose();
     let email = email.map_err(invalid("email"))?;
     let users = identity
-        .users(email.as_ref(), page.after()?, limit + 1)
+        .users(email.as_ref(), filter.disabled, page.after()?, limit + 1)
         .await?;
     let list = List::page(users, limit, |user| user.id)?;
     Ok(Json(list.map(User::from)))

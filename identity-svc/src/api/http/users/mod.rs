@@ -1,5 +1,7 @@
 //! People and the roles they hold.
 
+pub mod disable;
+pub mod enable;
 pub mod get;
 pub mod list;
 pub mod set_roles;
@@ -21,8 +23,10 @@ pub struct User {
     name: String,
     #[schema(example = json!(["customer"]))]
     roles: Vec<String>,
-    /// What the roles permit together.
+    /// What the roles permit together; nothing, for whoever is disabled.
     permissions: Vec<String>,
+    /// Cannot sign in.
+    disabled: bool,
     created_at: DateTime<Utc>,
 }
 
@@ -34,6 +38,7 @@ impl From<domain::User> for User {
             name: user.name,
             roles: user.roles,
             permissions: user.permissions,
+            disabled: user.disabled,
             created_at: user.created_at,
         }
     }

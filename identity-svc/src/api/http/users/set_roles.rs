@@ -12,8 +12,9 @@ use uuid::Uuid;
 use super::User;
 use crate::{
     api::http::{
+        actor::From,
         check::Check,
-        manager::{Manager, NotManager},
+        policy::{Manager, NotManager},
     },
     domain::RoleName,
     service::Identity,
@@ -29,7 +30,8 @@ pub struct UserRoles {
 
 /// Set a user's roles.
 ///
-/// The user holds these and no others afterwards. The last administrator cannot lose the role.
+/// The user holds these and no others afterwards. The last administrator who is not disabled
+/// cannot lose the role.
 #[utoipa::path(
     put,
     path = "/v1/users/{id}/roles",
@@ -46,7 +48,8 @@ pub struct UserRoles {
     )
 )]
 pub async fn set_user_roles(
-    _: Manager,
+    Manager { caller, .. }: Manager,
+    from: From,
     State(identity): State<Arc<Identity>>,
     Path(id): Path<Uuid>,
     Body(body): Body<UserRoles>,
@@ -54,5 +57,8 @@ pub async fn set_user_roles(
     let mut check = Check::default();
     let roles = check.each("roles", &body.roles, RoleName::parse);
     let roles = check.done(Some(roles))?;
-    Ok(Json(identity.set_user_roles(id, &roles).await?.into()))
+    let user = identity
+        .set_user_roles(&from.by(&caller), id, &roles)
+        .await?;
+    Ok(Json(user.into()))
 }

@@ -1,0 +1,35 @@
+use std::sync::Arc;
+
+use axum::extract::State;
+use chassis::{Problem, Result, auth::Caller, http::Path};
+use http::StatusCode;
+use uuid::Uuid;
+
+use crate::{api::http::actor::From, service::Identity};
+
+/// End one of your sessions.
+///
+/// Its access tokens end with it. One that is over already is no error.
+#[utoipa::path(
+    delete,
+    path = "/v1/me/sessions/{id}",
+    tag = "sessions",
+    security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The session's id")),
+    responses(
+        (status = 204, description = "Ended"),
+        (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No session of yours", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn end_session(
+    caller: Caller,
+    from: From,
+    State(identity): State<Arc<Identity>>,
+    Path(id): Path<Uuid>,
+) -> Result<StatusCode> {
+    identity
+        .end_session(&from.by(&caller), caller.id, id)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
