@@ -23,7 +23,7 @@ use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder};
 use uuid::Uuid;
 
 use crate::{
-    Error, Result, Service, amqp::Bus, config::Secret, grpc::Peers, http::bearer,
+    Error, Result, Service, amqp::Bus, config::Secret, grpc::Peers, http::bearer, tls,
     trace::TraceContext,
 };
 use following::Following;
@@ -71,6 +71,8 @@ pub struct Config {
     pub service_secret: Option<Secret>,
     #[command(flatten)]
     pub secrets: secrets::Config,
+    #[command(flatten)]
+    pub tls: tls::Config,
 }
 
 impl Config {

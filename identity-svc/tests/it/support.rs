@@ -96,7 +96,7 @@ impl App {
             .await
             .unwrap();
         let grpc = service
-            .serve_grpc(any, doors.grpc, doors.guard)
+            .serve_grpc(any, doors.grpc, doors.guard, None)
             .await
             .unwrap();
         Self {

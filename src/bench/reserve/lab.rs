@@ -23,6 +23,7 @@ use crate::{
         server::{Server, Service, free_addrs},
         stock::{Count, sku},
     },
+    system::grpc_url,
     zipf::Zipf,
 };
 
@@ -176,7 +177,7 @@ impl Lab<'_> {
         ];
         let mut server = Server::start(Service::InventorySvc, http, &variables)?;
         server.ready().await?;
-        Ok((server, format!("http://{grpc}")))
+        Ok((server, grpc_url(grpc, &self.auth.tls)))
     }
 }
 
