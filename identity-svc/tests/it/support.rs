@@ -183,6 +183,7 @@ impl App {
             identity_grpc_url: self.grpc.clone(),
             service_secret: None,
             secrets: config().secrets,
+            tls: chassis::tls::Config::default(),
         };
         Peers::new("worker", &auth).unwrap()
     }
