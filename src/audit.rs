@@ -97,7 +97,11 @@ pub async fn run(options: Options) -> ExitCode {
     // What inventory-svc keeps follows from the orders, so these come first.
     for (service, variable, url) in [
         ("order-svc", "ORDER_GRPC_URL", &options.order_grpc_url),
-        ("inventory-svc", "INVENTORY_GRPC_URL", &options.inventory_grpc_url),
+        (
+            "inventory-svc",
+            "INVENTORY_GRPC_URL",
+            &options.inventory_grpc_url,
+        ),
     ] {
         let asked = match peers.channel(url).context(variable) {
             Ok(channel) => ask(&mut report, channel, service, &options).await,
@@ -136,7 +140,13 @@ pub async fn of_orders(order_grpc_url: &str, auth: &auth::Config) -> anyhow::Res
         auth: auth.clone(),
     };
     let mut report = Report::default();
-    ask(&mut report, peers.channel(order_grpc_url)?, "order-svc", &options).await?;
+    ask(
+        &mut report,
+        peers.channel(order_grpc_url)?,
+        "order-svc",
+        &options,
+    )
+    .await?;
     anyhow::ensure!(!report.checked.is_empty(), "nothing was checked");
     let mut amiss: Vec<String> = report
         .violations

@@ -44,7 +44,9 @@ pub fn run(directory: &Path) -> anyhow::Result<()> {
     let path = |name: &str| directory.join(name).display().to_string();
     say(format_args!("In {}:", directory.display()));
     if made {
-        say(format_args!("  ca.pem, ca.key   a new authority; no service needs ca.key: keep it away from them"));
+        say(format_args!(
+            "  ca.pem, ca.key   a new authority; no service needs ca.key: keep it away from them"
+        ));
     } else {
         say(format_args!("  ca.pem, ca.key   the authority, as it was"));
     }
@@ -52,7 +54,9 @@ pub fn run(directory: &Path) -> anyhow::Result<()> {
         let files = format!("{name}.pem, {name}.key");
         say(format_args!("  {files:<38} new, for {LIFE} days"));
     }
-    say(format_args!("\nFor all services in one process, and for `easyorder audit`, set"));
+    say(format_args!(
+        "\nFor all services in one process, and for `easyorder audit`, set"
+    ));
     say(format_args!("  GRPC_TLS_CERT={}", path("easyorder.pem")));
     say(format_args!("  GRPC_TLS_KEY={}", path("easyorder.key")));
     say(format_args!("  GRPC_TLS_CA={}", path("ca.pem")));
@@ -107,7 +111,9 @@ fn write(directory: &Path, now: DateTime<Utc>) -> anyhow::Result<bool> {
 fn make_authority(certificate: &Path, key: &Path, now: DateTime<Utc>) -> anyhow::Result<()> {
     let pair = KeyPair::generate()?;
     let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, AUTHORITY);
+    params
+        .distinguished_name
+        .push(DnType::CommonName, AUTHORITY);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     set_life(&mut params, now, AUTHORITY_LIFE)?;
@@ -147,7 +153,11 @@ fn issue(
     set_life(&mut params, now, LIFE)?;
     let file = |end: &str| folder.path().join(format!("{name}.{end}"));
     put(&file("key"), &pair.serialize_pem(), 0o600)?;
-    put(&file("pem"), &params.signed_by(&pair, authority)?.pem(), 0o644)
+    put(
+        &file("pem"),
+        &params.signed_by(&pair, authority)?.pem(),
+        0o644,
+    )
 }
 
 /// From yesterday, for clocks that are behind.
@@ -171,9 +181,8 @@ fn check(folder: &TempDir, name: &str, authority: &Path) -> anyhow::Result<()> {
         grpc_tls_ca: Some(PathBuf::from(authority)),
         ..tls::Config::default()
     };
-    Tls::load(&config).with_context(|| {
-        format!("{} and ca.key do not belong together", authority.display())
-    })?;
+    Tls::load(&config)
+        .with_context(|| format!("{} and ca.key do not belong together", authority.display()))?;
     Ok(())
 }
 
@@ -182,7 +191,8 @@ fn put(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
     let folder = path.parent().context("a file without a folder")?;
     let file = NamedTempFile::new_in(folder)?;
     fs::write(file.path(), text)?;
-    file.as_file().set_permissions(Permissions::from_mode(mode))?;
+    file.as_file()
+        .set_permissions(Permissions::from_mode(mode))?;
     file.persist_noclobber(path)
         .with_context(|| path.display().to_string())?;
     Ok(())

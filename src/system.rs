@@ -289,12 +289,6 @@ mod tests {
         configs.wire().unwrap();
         assert_eq!(configs.worker.order_grpc_url, "https://127.0.0.1:6");
         assert!(configs.worker.inventory_grpc_url.starts_with("http://"));
-        assert!(
-            configs
-                .order
-                .auth
-                .identity_grpc_url
-                .starts_with("http://")
-        );
+        assert!(configs.order.auth.identity_grpc_url.starts_with("http://"));
     }
 }

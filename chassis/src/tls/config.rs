@@ -87,9 +87,8 @@ impl Config {
             return Ok(None);
         };
         let [cert, key, ca] = named.map(|(variable, path)| {
-            path.map(Path::to_owned).with_context(|| {
-                format!("bad configuration: {set} is set, but {variable} is not")
-            })
+            path.map(Path::to_owned)
+                .with_context(|| format!("bad configuration: {set} is set, but {variable} is not"))
         });
         Ok(Some(Paths {
             cert: cert?,

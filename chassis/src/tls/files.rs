@@ -8,7 +8,9 @@ use tokio_rustls::rustls::{
     self, ClientConfig, RootCertStore, ServerConfig,
     client::{Resumption, verify_server_cert_signed_by_trust_anchor},
     crypto::{CryptoProvider, ring},
-    server::{NoServerSessionStorage, ParsedCertificate, WebPkiClientVerifier, danger::ClientCertVerifier},
+    server::{
+        NoServerSessionStorage, ParsedCertificate, WebPkiClientVerifier, danger::ClientCertVerifier,
+    },
     version::TLS13,
 };
 
@@ -90,7 +92,13 @@ impl Files {
             .with_context(|| at(CERT, &paths.cert))?;
         let accepted_until = own.accepted_until(now);
 
-        let pair = || format!("{} is not the key of {}", at(KEY, &paths.key), at(CERT, &paths.cert));
+        let pair = || {
+            format!(
+                "{} is not the key of {}",
+                at(KEY, &paths.key),
+                at(CERT, &paths.cert)
+            )
+        };
         let mut server = ServerConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&[&TLS13])?
             .with_client_cert_verifier(clients)

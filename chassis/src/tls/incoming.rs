@@ -28,7 +28,11 @@ impl Tls {
         stream::poll_fn(move |cx| receiver.poll_recv(cx))
     }
 
-    async fn accept(self, listener: TcpListener, connections: mpsc::Sender<io::Result<Connection>>) {
+    async fn accept(
+        self,
+        listener: TcpListener,
+        connections: mpsc::Sender<io::Result<Connection>>,
+    ) {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,

@@ -126,10 +126,7 @@ async fn clean_up(config: &inventory_svc::Config, postgres: &mut Postgres) -> an
 }
 
 /// identity-svc on this database, when it is ready, and where it answers gRPC.
-async fn start_identity(
-    database: &Scratch,
-    tls: &tls::Config,
-) -> anyhow::Result<(Server, String)> {
+async fn start_identity(database: &Scratch, tls: &tls::Config) -> anyhow::Result<(Server, String)> {
     let [http, grpc] = free_addrs()?;
     let variables = [
         ("IDENTITY_HTTP_ADDR", http.to_string()),

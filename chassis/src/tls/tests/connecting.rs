@@ -62,7 +62,11 @@ async fn only_a_certificate_of_the_authority_that_is_in_force_lets_a_client_in()
     for (what, shown, expected) in [
         ("good", Some(authority.issue()), true),
         ("none", None, false),
-        ("of another authority", Some(Authority::new().issue()), false),
+        (
+            "of another authority",
+            Some(Authority::new().issue()),
+            false,
+        ),
         ("expired", Some(authority.issue_expired()), false),
     ] {
         let is_let_in = is_let_in(addr, &authority, shown.as_ref()).await;
@@ -115,7 +119,11 @@ async fn only_a_server_that_the_authority_vouches_for_is_talked_to() {
         ("of another authority", Authority::new().issue(), false),
         ("expired", authority.issue_expired(), false),
         ("of another name", elsewhere(&["elsewhere"]), false),
-        ("of several names", elsewhere(&["elsewhere", "localhost"]), true),
+        (
+            "of several names",
+            elsewhere(&["elsewhere", "localhost"]),
+            true,
+        ),
     ] {
         let port = serve_with(&pair).await;
         let called = call(channel(&caller, "localhost", port)).await;

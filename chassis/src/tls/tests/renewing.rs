@@ -134,7 +134,7 @@ async fn broken_files_leave_the_old_ones_in_force() {
     running.service.stop().await;
 }
 
-/// Makes `link` point to `folder` from one moment to the next, as Kubernetes does with a secret that it mounts.
+/// Makes `link` lead to `folder` from one moment to the next, as Kubernetes does with a secret that it mounts.
 fn swing(link: &Path, folder: &Path) {
     let draft = link.with_extension("draft");
     symlink(folder, &draft).unwrap();
@@ -142,7 +142,7 @@ fn swing(link: &Path, folder: &Path) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_behind_a_link_are_followed_when_it_points_elsewhere() {
+async fn files_behind_a_link_are_followed_when_it_leads_elsewhere() {
     let authority = Authority::new();
     let (old, new) = (Folder::of(&authority), Folder::of(&authority));
     let renewed = authority.issue();
