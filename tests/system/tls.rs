@@ -123,7 +123,8 @@ async fn a_shop_whose_services_have_certificates_works_and_lets_in_nobody_else()
     let status = audit.end().await;
     assert!(status.success(), "{}", audit.output());
     let plain = format!("http://{}", shop.configs.order.grpc_addr);
-    let mut audit = program.with("ORDER_GRPC_URL", plain).run(&["audit"]);
+    let program = program.with("ORDER_GRPC_URL", plain);
+    let mut audit = program.run(&["audit"]);
     assert_eq!(audit.end().await.code(), Some(2));
     assert!(audit.output().contains("ORDER_GRPC_URL"));
     shop.close().await;
