@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # Sets the servers' addresses for the commands after it in the same shell.
 WITH_SERVICES = set -e; env="$$(deploy/local/services.sh)"; eval "$$env"
 
-.PHONY: help run test check services sql sql-check docs docs-check toolchain
+.PHONY: help run test check services sql sql-check docs docs-check certs toolchain
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ docs: toolchain ## Write docs/openapi.json from the code
 
 docs-check: toolchain ## Fail if it is out of date
 	@cargo run --quiet -- docs docs --check
+
+certs: toolchain ## Make certificates for mutual TLS between the services, or renew them (var/certs)
+	@cargo run --quiet -- certs var/certs
 
 toolchain:
 	@if ! command -v cargo >/dev/null; then \

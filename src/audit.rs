@@ -2,9 +2,10 @@
 
 use std::{fmt::Write as _, process::ExitCode, time::Duration};
 
+use anyhow::Context as _;
 use chassis::{
     Error, auth,
-    grpc::{self, Peers},
+    grpc::{self, Channel, Peers},
 };
 use proto::audit::v1::{
     AuditRequest, Checked, Violation, audit_event::Event, audit_service_client::AuditServiceClient,
@@ -94,11 +95,19 @@ pub async fn run(options: Options) -> ExitCode {
         }
     };
     // What inventory-svc keeps follows from the orders, so these come first.
-    for (service, url) in [
-        ("order-svc", &options.order_grpc_url),
-        ("inventory-svc", &options.inventory_grpc_url),
+    for (service, variable, url) in [
+        ("order-svc", "ORDER_GRPC_URL", &options.order_grpc_url),
+        (
+            "inventory-svc",
+            "INVENTORY_GRPC_URL",
+            &options.inventory_grpc_url,
+        ),
     ] {
-        if let Err(error) = ask(&mut report, &peers, service, url, &options).await {
+        let asked = match peers.channel(url).context(variable) {
+            Ok(channel) => ask(&mut report, channel, service, &options).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = asked {
             report.failed.push(format!("{service} at {url}: {error:#}"));
         }
     }
@@ -131,7 +140,13 @@ pub async fn of_orders(order_grpc_url: &str, auth: &auth::Config) -> anyhow::Res
         auth: auth.clone(),
     };
     let mut report = Report::default();
-    ask(&mut report, &peers, "order-svc", order_grpc_url, &options).await?;
+    ask(
+        &mut report,
+        peers.channel(order_grpc_url)?,
+        "order-svc",
+        &options,
+    )
+    .await?;
     anyhow::ensure!(!report.checked.is_empty(), "nothing was checked");
     let mut amiss: Vec<String> = report
         .violations
@@ -159,16 +174,15 @@ async fn vouched(auth: &auth::Config) -> anyhow::Result<Peers> {
 
 async fn ask(
     report: &mut Report,
-    peers: &Peers,
+    channel: Channel,
     service: &'static str,
-    url: &str,
     options: &Options,
 ) -> anyhow::Result<()> {
     let request = AuditRequest {
         repair: options.repair,
         settle_seconds: options.settle,
     };
-    let mut events = AuditServiceClient::new(peers.channel(url)?)
+    let mut events = AuditServiceClient::new(channel)
         .audit(grpc::request(request, DEADLINE))
         .await
         .map_err(Error::from)?

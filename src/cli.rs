@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use crate::{audit, bench, docs, generate, launch, replay, say, say_error, system::Configs};
+use crate::{audit, bench, certs, docs, generate, launch, replay, say, say_error, system::Configs};
 
 /// EasyOrder: orders, inventory, incentives and identities, with all services in one process
 #[derive(Debug, clap::Parser)]
@@ -43,6 +43,15 @@ enum Command {
         /// Which: each is built with what belongs to it
         #[arg(value_parser = order_svc::View::parser())]
         view: order_svc::View,
+    },
+    /// Make certificates for mutual TLS between the services, or renew them
+    ///
+    /// The first run makes an authority, ca.pem and ca.key, and a certificate of it for each service, and for all of them
+    /// in one process. Later runs keep the authority and renew the certificates; services that run take the new ones by
+    /// themselves. They name the services, localhost, 127.0.0.1 and ::1, and are good for a year.
+    Certs {
+        /// The directory
+        directory: PathBuf,
     },
     /// Measure how much the system carries
     #[command(subcommand)]
@@ -103,6 +112,7 @@ impl Cli {
                 say(format_args!("{rebuilt}"));
                 true
             }
+            Command::Certs { directory } => certs::run(&directory).map(|()| true)?,
             Command::Bench(command) => runtime.block_on(bench::run(command))?,
             Command::Docs {
                 directory,

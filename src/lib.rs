@@ -3,6 +3,7 @@
 mod admin;
 mod audit;
 mod bench;
+mod certs;
 pub mod cli;
 mod client;
 mod demo;

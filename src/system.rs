@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use chassis::{Service, config, postgres};
+use chassis::{Service, config, postgres, tls};
 
 use crate::client::Api;
 
@@ -78,7 +78,7 @@ impl Configs {
     /// Never, as long as an address makes a URL.
     pub fn wire(&mut self) -> anyhow::Result<()> {
         let identity_http = url(self.identity.http_addr);
-        let identity_grpc = url(self.identity.grpc_addr);
+        let identity_grpc = grpc_url(self.identity.grpc_addr, &self.identity.tls);
         for auth in [
             &mut self.inventory.auth,
             &mut self.order.auth,
@@ -87,8 +87,8 @@ impl Configs {
         ] {
             auth.identity_grpc_url.clone_from(&identity_grpc);
         }
-        let inventory_grpc = url(self.inventory.grpc_addr);
-        let order_grpc = url(self.order.grpc_addr);
+        let inventory_grpc = grpc_url(self.inventory.grpc_addr, &self.inventory.auth.tls);
+        let order_grpc = grpc_url(self.order.grpc_addr, &self.order.auth.tls);
 
         self.inventory.order_grpc_url.clone_from(&order_grpc);
 
@@ -107,10 +107,21 @@ impl Configs {
 
 /// How this machine reaches what listens at `addr`.
 pub fn url(addr: SocketAddr) -> String {
+    url_of("http", addr)
+}
+
+/// The same, of a gRPC interface.
+pub fn grpc_url(addr: SocketAddr, tls: &tls::Config) -> String {
+    url_of(tls.scheme(), addr)
+}
+
+fn url_of(scheme: &str, addr: SocketAddr) -> String {
     match addr {
-        SocketAddr::V4(v4) if v4.ip().is_unspecified() => format!("http://127.0.0.1:{}", v4.port()),
-        SocketAddr::V6(v6) if v6.ip().is_unspecified() => format!("http://[::1]:{}", v6.port()),
-        addr => format!("http://{addr}"),
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => {
+            format!("{scheme}://127.0.0.1:{}", v4.port())
+        }
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => format!("{scheme}://[::1]:{}", v6.port()),
+        addr => format!("{scheme}://{addr}"),
     }
 }
 
@@ -268,5 +279,16 @@ mod tests {
             "http://127.0.0.1:5"
         );
         assert_eq!(configs.inventory.order_grpc_url, "http://127.0.0.1:6");
+    }
+
+    #[test]
+    fn what_is_called_by_tls_follows_from_who_serves_it() {
+        let mut configs = Configs::from_env().unwrap();
+        configs.order.auth.tls.grpc_tls_cert = Some("order-svc.pem".into());
+        configs.order.grpc_addr = "0.0.0.0:6".parse().unwrap();
+        configs.wire().unwrap();
+        assert_eq!(configs.worker.order_grpc_url, "https://127.0.0.1:6");
+        assert!(configs.worker.inventory_grpc_url.starts_with("http://"));
+        assert!(configs.order.auth.identity_grpc_url.starts_with("http://"));
     }
 }

@@ -23,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    Error, Result, Service, amqp::Bus, config::Secret, grpc::Peers, http::bearer,
+    Error, Result, Service, amqp::Bus, config::Secret, grpc::Peers, http::bearer, tls,
     trace::TraceContext,
 };
 use following::Following;
@@ -76,6 +76,8 @@ pub struct Config {
     pub service_secret: Option<Secret>,
     #[command(flatten)]
     pub secrets: secrets::Config,
+    #[command(flatten)]
+    pub tls: tls::Config,
 }
 
 impl Config {

@@ -19,6 +19,7 @@ pub mod service;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod tls;
 pub mod trace;
 
 pub use error::{Code, Error, FieldError, Problem, Result};

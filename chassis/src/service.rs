@@ -8,7 +8,7 @@ use proto::topology::Queue;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::service::Routes;
+use tonic::{service::Routes, transport::server::TcpIncoming};
 use tracing::Instrument as _;
 
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     config,
     health::Health,
     server, telemetry,
+    tls::Tls,
 };
 
 /// Requests in flight get this long to end when the service stops.
@@ -110,7 +111,7 @@ impl Service {
         Ok(addr)
     }
 
-    /// Serves gRPC to whom the guard admits, with health and reflection for all.
+    /// Serves gRPC to whom the guard admits, with health and reflection for all; with TLS, for all who have a certificate.
     ///
     /// # Errors
     /// When the address cannot be listened at.
@@ -119,6 +120,7 @@ impl Service {
         addr: SocketAddr,
         routes: Routes,
         guard: Guard,
+        tls: Option<Tls>,
     ) -> anyhow::Result<SocketAddr> {
         let (listener, addr) = self.bind(addr).await?;
         let (reporter, health) = tonic_health::server::health_reporter();
@@ -148,20 +150,27 @@ impl Service {
         );
         let stop = self.servers.stop.clone();
         let name = self.name;
+        tracing::info!(service = self.name, %addr, tls = tls.is_some(), "gRPC");
         self.servers.tracker.spawn(async move {
-            let serve = tonic::transport::Server::builder()
-                .tcp_nodelay(true)
+            let server = tonic::transport::Server::builder()
                 .http2_keepalive_interval(Some(Duration::from_secs(20)))
-                .add_routes(routes)
-                .serve_with_incoming_shutdown(
-                    tonic::transport::server::TcpIncoming::from(listener),
-                    stop.cancelled(),
-                );
-            if let Err(error) = serve.await {
+                .add_routes(routes);
+            let stop = stop.cancelled();
+            let served = match tls {
+                Some(tls) => {
+                    server
+                        .serve_with_incoming_shutdown(tls.incoming(listener), stop)
+                        .await
+                }
+                None => {
+                    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+                    server.serve_with_incoming_shutdown(incoming, stop).await
+                }
+            };
+            if let Err(error) = served {
                 tracing::error!(service = name, %error, "the gRPC server ended");
             }
         });
-        tracing::info!(service = self.name, %addr, "gRPC");
         Ok(addr)
     }
 

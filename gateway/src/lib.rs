@@ -38,7 +38,7 @@ pub async fn migrate(_: &Config) -> anyhow::Result<()> {
 pub async fn start(config: Config) -> anyhow::Result<Service> {
     let service = Service::new("gateway");
     let proxy = Arc::new(proxy::Proxy::new(&config));
-    let peers = Peers::new(service.name(), &config.auth)?;
+    let peers = Peers::of(&service, &config.auth)?;
     let auth = Auth::remote(&peers, &service);
     let documents = openapi::Documents::new(proxy.clone())?;
     let probe = health::Probe::new(proxy.clone(), service.health().clone());

@@ -94,6 +94,9 @@ pub struct Config {
     pub secrets: chassis::auth::secrets::Config,
 
     #[command(flatten)]
+    pub tls: chassis::tls::Config,
+
+    #[command(flatten)]
     pub amqp: chassis::amqp::Config,
 }
 

@@ -16,6 +16,7 @@ use chassis::{
     auth::{Auth, Guard},
     ops::Ops,
     postgres,
+    tls::Tls,
 };
 use sqlx::{PgPool, migrate::Migrator};
 use tonic::service::Routes;
@@ -58,8 +59,9 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
     let service = Service::new(NAME);
     service.relay(pool.clone(), Bus::new(&config.amqp, NAME));
     let grpc = doors.grpc.add_service(Ops::server(pool));
+    let tls = Tls::following(&config.tls, &service)?;
     service
-        .serve_grpc(config.grpc_addr, grpc, doors.guard)
+        .serve_grpc(config.grpc_addr, grpc, doors.guard, tls)
         .await?;
     service
         .serve_http(config.http_addr, doors.http, doors.openapi)

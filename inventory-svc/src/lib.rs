@@ -60,7 +60,7 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
     let pool = connect(&config, config.database_pool).await?;
     postgres::migrate(&pool, &MIGRATOR).await?;
     let bus = Bus::new(&config.amqp, service.name());
-    let peers = Peers::new(service.name(), &config.auth)?;
+    let peers = Peers::of(&service, &config.auth)?;
     let auth = Auth::following(&peers, &service, bus.clone());
     let policy = config.loyalty.policy();
     let holds: Arc<dyn Holds> = match config.reservations {
@@ -92,6 +92,7 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
                 .add_service(Ops::server(pool))
                 .add_service(audit::server(Arc::new(api::audit::Audits(app.clone())))),
             Guard::new(auth.clone()),
+            peers.tls(),
         )
         .await?;
     let (router, openapi) = api::http::router(app, auth);
@@ -119,7 +120,9 @@ fn app(
     peers: &Peers,
     holds: Arc<dyn Holds>,
 ) -> anyhow::Result<App> {
-    let order_svc = peers.channel(&config.order_grpc_url)?;
+    let order_svc = peers
+        .channel(&config.order_grpc_url)
+        .context("ORDER_GRPC_URL")?;
     let ports = Ports {
         catalogue: Arc::new(PgCatalogue::new(pool.clone())),
         stock: Arc::new(PgStockBook::new(pool.clone())),

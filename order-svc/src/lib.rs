@@ -70,7 +70,7 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
     let pool = connect(&config, config.database_pool).await?;
     postgres::migrate(&pool, &MIGRATOR).await?;
     let bus = Bus::new(&config.amqp, service.name());
-    let peers = Peers::new(service.name(), &config.auth)?;
+    let peers = Peers::of(&service, &config.auth)?;
     let auth = Auth::following(&peers, &service, bus.clone());
     let (orders, writer) = PgOrders::new(pool.clone());
     // It ends with the last caller, so that whoever waits when the service stops gets an answer.
@@ -103,6 +103,7 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
                 .add_service(Ops::server(pool))
                 .add_service(audit::server(Arc::new(api::audit::Audits(app.clone())))),
             Guard::new(auth.clone()),
+            peers.tls(),
         )
         .await?;
     let (router, openapi) = api::http::router(app, auth);
@@ -125,7 +126,9 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 }
 
 fn app(pool: &PgPool, config: &Config, peers: &Peers, orders: PgOrders) -> anyhow::Result<App> {
-    let inventory = peers.channel(&config.inventory_grpc_url)?;
+    let inventory = peers
+        .channel(&config.inventory_grpc_url)
+        .context("INVENTORY_GRPC_URL")?;
     let inventory = Arc::new(InventorySvc::new(inventory));
     let ports = Ports {
         orders: Arc::new(orders),

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use anyhow::Context as _;
-use chassis::config::Secret;
+use chassis::{config::Secret, tls};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     client::{Account, Api},
-    system::{Configs, url},
+    system::{Configs, grpc_url, url},
 };
 
 const ADMIN_EMAIL: &str = "admin@bench.example";
@@ -50,6 +50,7 @@ pub struct Shop {
     pub order: Scratch,
     pub worker: Scratch,
     namespace: &'static str,
+    tls: tls::Config,
     admin_password: Secret,
     mails: TempDir,
 }
@@ -67,6 +68,7 @@ impl Shop {
             order: postgres.scratch(names.order).await?,
             worker: postgres.scratch(names.worker).await?,
             namespace: names.namespace,
+            tls: configs.identity.tls.clone(),
             admin_password: Uuid::new_v4().to_string().into(),
             mails: tempfile::tempdir()?,
         };
@@ -115,8 +117,8 @@ impl Shop {
         futures::future::try_join_all(servers.iter_mut().map(Server::ready)).await?;
         Ok(Open {
             gateway_url: url(addrs.gateway),
-            order_grpc_url: url(addrs.order_grpc),
-            identity_grpc_url: url(addrs.identity_grpc),
+            order_grpc_url: grpc_url(addrs.order_grpc, &self.tls),
+            identity_grpc_url: grpc_url(addrs.identity_grpc, &self.tls),
             servers,
         })
     }
@@ -124,6 +126,7 @@ impl Shop {
     /// All services get all of them, and read what they need.
     fn variables(&self, addrs: &Addrs) -> Vec<(&'static str, String)> {
         let database = |database: &Scratch| database.url.expose().to_owned();
+        let grpc = |addr| grpc_url(addr, &self.tls);
         vec![
             ("GATEWAY_HTTP_ADDR", addrs.gateway.to_string()),
             ("ORDER_HTTP_ADDR", addrs.order_http.to_string()),
@@ -134,11 +137,11 @@ impl Shop {
             ("IDENTITY_GRPC_ADDR", addrs.identity_grpc.to_string()),
             ("WORKER_HTTP_ADDR", addrs.worker.to_string()),
             ("ORDER_HTTP_URL", url(addrs.order_http)),
-            ("ORDER_GRPC_URL", url(addrs.order_grpc)),
+            ("ORDER_GRPC_URL", grpc(addrs.order_grpc)),
             ("INVENTORY_HTTP_URL", url(addrs.inventory_http)),
-            ("INVENTORY_GRPC_URL", url(addrs.inventory_grpc)),
+            ("INVENTORY_GRPC_URL", grpc(addrs.inventory_grpc)),
             ("IDENTITY_HTTP_URL", url(addrs.identity_http)),
-            ("IDENTITY_GRPC_URL", url(addrs.identity_grpc)),
+            ("IDENTITY_GRPC_URL", grpc(addrs.identity_grpc)),
             ("WORKER_HTTP_URL", url(addrs.worker)),
             ("ORDER_DATABASE_URL", database(&self.order)),
             ("INVENTORY_DATABASE_URL", database(&self.inventory)),

@@ -122,7 +122,8 @@ impl Orders {
 
 /// A connection to a service of the shop, as its operators have it.
 pub fn channel(shop: &Shop, addr: SocketAddr) -> Channel {
-    Peers::new("easyorder", &shop.configs.order.auth)
-        .and_then(|peers| peers.channel(&format!("http://{addr}")))
+    let auth = &shop.configs.order.auth;
+    Peers::new("easyorder", auth)
+        .and_then(|peers| peers.channel(&format!("{}://{addr}", auth.tls.scheme())))
         .expect("an address")
 }

@@ -38,8 +38,9 @@ impl Lines {
         ] {
             amqp.amqp_url = Secret::from(lines.rabbitmq.route(amqp.amqp_url.expose()));
         }
-        configs.order.inventory_grpc_url = format!("http://{}", lines.inventory.addr());
-        configs.inventory.order_grpc_url = format!("http://{}", lines.order.addr());
+        let scheme = configs.order.auth.tls.scheme();
+        configs.order.inventory_grpc_url = format!("{scheme}://{}", lines.inventory.addr());
+        configs.inventory.order_grpc_url = format!("{scheme}://{}", lines.order.addr());
         lines
     }
 }

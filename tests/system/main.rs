@@ -7,6 +7,7 @@ mod common;
 
 mod audit;
 mod benchmark;
+mod certs;
 mod configuration;
 mod crashes;
 mod generate;
@@ -17,3 +18,4 @@ mod rebuild;
 mod rush;
 mod sales;
 mod stopping;
+mod tls;

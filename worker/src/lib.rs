@@ -64,7 +64,7 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
 
     let service = Service::new(NAME);
     let bus = Bus::new(&config.amqp, NAME);
-    let peers = Peers::new(NAME, &config.auth)?;
+    let peers = Peers::of(&service, &config.auth)?;
     let auth = Auth::following(&peers, &service, bus.clone());
     let (router, openapi) = router(pool.clone(), auth);
     service.watch(pool.clone(), bus.clone());

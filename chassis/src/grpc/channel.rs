@@ -42,7 +42,7 @@ impl Channel {
         let mut header = HeaderValue::try_from(format!("Bearer {token}"))?;
         header.set_sensitive(true);
         Ok(Self {
-            inner: connect(url)?,
+            inner: connect(url, None)?,
             credentials: Credentials::Token(header),
         })
     }
@@ -53,7 +53,7 @@ impl Channel {
     /// When `url` is malformed.
     pub fn without_token(url: &str) -> anyhow::Result<Self> {
         Ok(Self {
-            inner: connect(url)?,
+            inner: connect(url, None)?,
             credentials: Credentials::None,
         })
     }

@@ -5,26 +5,41 @@ mod peers;
 
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
+use http::{Uri, uri::Scheme};
 use tonic::transport::{self, Endpoint};
 
 pub use self::{channel::Channel, peers::Peers};
-use crate::trace::{REQUEST_ID, TRACEPARENT, TraceContext};
+use crate::{
+    tls::Tls,
+    trace::{REQUEST_ID, TRACEPARENT, TraceContext},
+};
 
 /// Who the call is made for, as metadata; for the log of the service that is called.
 pub const CALLER: &str = "x-caller";
 
 /// A connection to the service at `url`, made at the first call and again whenever it is lost.
-fn connect(url: &str) -> anyhow::Result<transport::Channel> {
-    let endpoint = Endpoint::from_shared(url.to_owned())
-        .with_context(|| format!("`{url}` is no address"))?
+/// With TLS it speaks nothing else.
+fn connect(url: &str, tls: Option<&Tls>) -> anyhow::Result<transport::Channel> {
+    let uri: Uri = url
+        .parse()
+        .with_context(|| format!("`{url}` is no address"))?;
+    match (uri.scheme() == Some(&Scheme::HTTPS), tls) {
+        (false, None) => Ok(endpoint(uri).connect_lazy()),
+        (true, Some(tls)) => tls.channel(endpoint, uri),
+        (true, None) => bail!("`{url}` needs TLS, but GRPC_TLS_CERT is not set"),
+        (false, Some(_)) => bail!("GRPC_TLS_CERT is set: `{url}` must begin with https://"),
+    }
+}
+
+fn endpoint(uri: Uri) -> Endpoint {
+    Endpoint::from(uri)
         .connect_timeout(Duration::from_secs(2))
         .tcp_nodelay(true)
         // A peer that vanished without a word is noticed, and the connection made anew.
         .http2_keep_alive_interval(Duration::from_secs(10))
         .keep_alive_timeout(Duration::from_secs(5))
-        .keep_alive_while_idle(true);
-    Ok(endpoint.connect_lazy())
+        .keep_alive_while_idle(true)
 }
 
 /// A request that is given up after `deadline`, at both ends, and that belongs to the trace of the task at hand.

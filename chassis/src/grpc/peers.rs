@@ -1,28 +1,53 @@
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use tonic::transport;
 
 use super::{Channel, connect};
-use crate::auth::{self, service_token::ServiceToken};
+use crate::{
+    Service,
+    auth::{self, service_token::ServiceToken},
+    tls::Tls,
+};
 
 /// How a service calls others: under its own name, which identity-svc vouches for.
 #[derive(Clone)]
 pub struct Peers {
     identity: transport::Channel,
     token: Arc<ServiceToken>,
+    tls: Option<Tls>,
 }
 
 impl Peers {
-    /// For the service of this name.
+    /// For a service that runs: its certificates are renewed as long as it does.
     ///
     /// # Errors
-    /// When identity-svc's address is malformed, or the service has no secret.
+    /// When identity-svc's address is malformed, the service has no secret, or its certificates cannot be used.
+    pub fn of(service: &Service, config: &auth::Config) -> anyhow::Result<Self> {
+        let tls = Tls::following(&config.tls, service)?;
+        Self::with_tls(service.name(), config, tls)
+    }
+
+    /// For whoever goes by this name for a while.
+    ///
+    /// # Errors
+    /// As [`Peers::of`].
     pub fn new(service: &'static str, config: &auth::Config) -> anyhow::Result<Self> {
-        let identity = connect(&config.identity_grpc_url)?;
+        Self::with_tls(service, config, Tls::load(&config.tls)?)
+    }
+
+    fn with_tls(
+        service: &'static str,
+        config: &auth::Config,
+        tls: Option<Tls>,
+    ) -> anyhow::Result<Self> {
+        let identity =
+            connect(&config.identity_grpc_url, tls.as_ref()).context("IDENTITY_GRPC_URL")?;
         let secret = config.secret_of(service)?;
         Ok(Self {
             token: Arc::new(ServiceToken::new(service, secret, identity.clone())),
             identity,
+            tls,
         })
     }
 
@@ -37,9 +62,16 @@ impl Peers {
     /// A connection to the service at `url`.
     ///
     /// # Errors
-    /// When `url` is malformed.
+    /// When `url` is malformed, or is of plain text and there is TLS, or the other way round.
     pub fn channel(&self, url: &str) -> anyhow::Result<Channel> {
-        Ok(Channel::of_service(connect(url)?, self.token.clone()))
+        let inner = connect(url, self.tls.as_ref())?;
+        Ok(Channel::of_service(inner, self.token.clone()))
+    }
+
+    /// By which certificates, if by any.
+    #[must_use]
+    pub fn tls(&self) -> Option<Tls> {
+        self.tls.clone()
     }
 
     /// The connection to identity-svc.

@@ -96,7 +96,7 @@ impl App {
             .await
             .unwrap();
         let grpc = service
-            .serve_grpc(any, doors.grpc, doors.guard)
+            .serve_grpc(any, doors.grpc, doors.guard, None)
             .await
             .unwrap();
         Self {
@@ -206,6 +206,7 @@ impl App {
             identity_grpc_url: self.grpc.clone(),
             service_secret: None,
             secrets: config().secrets,
+            tls: chassis::tls::Config::default(),
         };
         Peers::new("worker", &auth).unwrap()
     }

@@ -23,6 +23,7 @@ use crate::{
         server::{Server, Service, free_addrs},
         stock::{Count, sku},
     },
+    system::grpc_url,
     zipf::Zipf,
 };
 
@@ -164,19 +165,22 @@ impl Lab<'_> {
         database: &Scratch,
         way: Reservations,
     ) -> anyhow::Result<(Server, String)> {
-        let [http, grpc] = free_addrs()?;
+        // Nobody is at the last: no hold gets so old that its order is asked for.
+        let [http, grpc, order] = free_addrs()?;
+        let grpc_url = |addr| grpc_url(addr, &self.auth.tls);
         let variables = [
             ("INVENTORY_HTTP_ADDR", http.to_string()),
             ("INVENTORY_GRPC_ADDR", grpc.to_string()),
             ("INVENTORY_DATABASE_URL", database.url.expose().to_owned()),
             ("INVENTORY_RESERVATIONS", name(way)),
             ("INVENTORY_MAX_HOLD_TTL_SECONDS", HOLD_SECONDS.to_string()),
+            ("ORDER_GRPC_URL", grpc_url(order)),
             ("IDENTITY_GRPC_URL", self.auth.identity_grpc_url.clone()),
             ("AMQP_NAMESPACE", NAMESPACE.to_owned()),
         ];
         let mut server = Server::start(Service::InventorySvc, http, &variables)?;
         server.ready().await?;
-        Ok((server, format!("http://{grpc}")))
+        Ok((server, grpc_url(grpc)))
     }
 }
 

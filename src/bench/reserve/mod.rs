@@ -8,7 +8,7 @@ mod text;
 use std::{num::NonZero, path::PathBuf, pin::pin, sync::Arc};
 
 use anyhow::bail;
-use chassis::{config, service::stop_requested};
+use chassis::{config, service::stop_requested, tls};
 use clap::ValueEnum as _;
 use inventory_svc::Reservations;
 
@@ -23,7 +23,7 @@ use super::{
     server::{Server, Service, free_addrs},
     stock,
 };
-use crate::zipf::Zipf;
+use crate::{system::grpc_url, zipf::Zipf};
 
 /// No hold of a benchmark ends, however long it runs.
 const HOLD_SECONDS: i32 = 7 * 86_400;
@@ -126,7 +126,7 @@ async fn clean_up(config: &inventory_svc::Config, postgres: &mut Postgres) -> an
 }
 
 /// identity-svc on this database, when it is ready, and where it answers gRPC.
-async fn start_identity(database: &Scratch) -> anyhow::Result<(Server, String)> {
+async fn start_identity(database: &Scratch, tls: &tls::Config) -> anyhow::Result<(Server, String)> {
     let [http, grpc] = free_addrs()?;
     let variables = [
         ("IDENTITY_HTTP_ADDR", http.to_string()),
@@ -136,7 +136,7 @@ async fn start_identity(database: &Scratch) -> anyhow::Result<(Server, String)> 
     ];
     let mut server = Server::start(Service::IdentitySvc, http, &variables)?;
     server.ready().await?;
-    Ok((server, format!("http://{grpc}")))
+    Ok((server, grpc_url(grpc, tls)))
 }
 
 async fn measure(
@@ -146,7 +146,7 @@ async fn measure(
 ) -> anyhow::Result<Report> {
     let machine = Machine::of(postgres).await?;
     let identity = postgres.scratch(IDENTITY_DATABASE).await?;
-    let (identity, identity_grpc_url) = start_identity(&identity).await?;
+    let (identity, identity_grpc_url) = start_identity(&identity, &config.auth.tls).await?;
     let lab = Lab {
         auth: chassis::auth::Config {
             identity_grpc_url,

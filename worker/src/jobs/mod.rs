@@ -8,6 +8,7 @@ mod watch_sweeper;
 
 use std::{sync::Arc, time::Duration};
 
+use anyhow::Context as _;
 use chassis::{Service, grpc::Peers, health::Check};
 use proto::{
     audit::v1::audit_service_client::AuditServiceClient,
@@ -58,8 +59,12 @@ pub fn start(
     pool: &PgPool,
 ) -> anyhow::Result<()> {
     let identity = peers.to_identity();
-    let inventory = peers.channel(&config.inventory_grpc_url)?;
-    let order = peers.channel(&config.order_grpc_url)?;
+    let inventory = peers
+        .channel(&config.inventory_grpc_url)
+        .context("INVENTORY_GRPC_URL")?;
+    let order = peers
+        .channel(&config.order_grpc_url)
+        .context("ORDER_GRPC_URL")?;
     let workers = Workers {
         service,
         pool,
