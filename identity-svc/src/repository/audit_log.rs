@@ -166,7 +166,7 @@ fn time_of(id: Uuid) -> DateTime<Utc> {
 fn first_id_of(time: DateTime<Utc>) -> Uuid {
     const LAST: u128 = (1 << 48) - 1;
     // Within a millisecond: the rows that show its beginning are earlier.
-    let begun = time.timestamp_subsec_nanos() % 1_000_000 > 0;
+    let begun = !time.timestamp_subsec_nanos().is_multiple_of(1_000_000);
     let millis = time.timestamp_millis() + i64::from(begun);
     let millis = u128::try_from(millis).unwrap_or(0).min(LAST);
     Uuid::from_u128(millis << 80)

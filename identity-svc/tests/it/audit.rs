@@ -104,8 +104,8 @@ async fn each_act_of_a_visitor_and_of_a_customer_leaves_its_row() {
 #[tokio::test]
 async fn each_way_in_which_sessions_end_leaves_its_row() {
     let app = App::start().await;
-    let (ann, access) = app.customer(EMAIL).await;
-    let ann = Some(ann.as_str());
+    let (ann_id, access) = app.customer(EMAIL).await;
+    let ann = Some(ann_id.as_str());
     let mut log = Log::of(&app);
     log.new_rows().await;
 
@@ -155,7 +155,7 @@ async fn each_way_in_which_sessions_end_leaves_its_row() {
     let admin = app.admin().await;
     let me = app.get(&admin, "/v1/me").await.expect(200);
     log.new_rows().await;
-    let path = format!("/v1/users/{}/sessions", ann.unwrap());
+    let path = format!("/v1/users/{ann_id}/sessions");
     for _ in 0..2 {
         app.delete(&admin, &path).await.expect(204);
     }
