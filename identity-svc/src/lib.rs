@@ -21,7 +21,7 @@ use sqlx::{PgPool, migrate::Migrator};
 use tonic::service::Routes;
 use utoipa::openapi::OpenApi;
 
-pub use crate::{api::http::openapi, config::Config};
+pub use crate::{api::http::openapi, config::Config, service::RateLimits};
 use crate::{
     repository::Repository,
     service::{Identity, Passwords},
@@ -91,6 +91,7 @@ pub async fn open(pool: PgPool, config: &Config) -> anyhow::Result<Doors> {
         passwords,
         config.access_token_seconds,
         system_secret,
+        config.rate_limits,
     )
     .await?;
     let identity = Arc::new(identity);

@@ -3,6 +3,7 @@
 pub enum Action {
     UserRegistered,
     SignInFailed,
+    SignInThrottled,
     SessionOpened,
     SessionEnded,
     RefreshTokenReused,
@@ -14,9 +15,10 @@ pub enum Action {
 
 impl Action {
     /// Every action, for those who filter by one.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::UserRegistered,
         Self::SignInFailed,
+        Self::SignInThrottled,
         Self::SessionOpened,
         Self::SessionEnded,
         Self::RefreshTokenReused,
@@ -32,6 +34,7 @@ impl Action {
         match self {
             Self::UserRegistered => "user.registered",
             Self::SignInFailed => "sign_in.failed",
+            Self::SignInThrottled => "sign_in.throttled",
             Self::SessionOpened => "session.opened",
             Self::SessionEnded => "session.ended",
             Self::RefreshTokenReused => "refresh_token.reused",

@@ -1,8 +1,11 @@
 //! What identity-svc's words mean, and the rules that need no database.
 
+mod account_key;
 mod action;
 mod actor;
 mod email;
+mod failures;
+mod limit;
 mod our_service;
 mod password;
 mod permission;
@@ -11,11 +14,14 @@ mod refresh_token;
 mod role;
 mod user;
 
+pub use account_key::AccountKey;
 pub use action::Action;
 pub use actor::{Actor, Origin};
 pub use email::Email;
+pub use failures::Failures;
+pub use limit::Limit;
 pub use our_service::OurService;
-pub use password::Password;
+pub use password::{OwnerWords, Password, PasswordRule};
 pub use permission::Permission;
 pub use person_name::PersonName;
 pub use refresh_token::{RefreshSecret, RefreshToken};

@@ -1,5 +1,7 @@
 //! identity-svc's tables. A function here is one transaction: rows, version and event together.
 
+mod account_failures;
+mod address_counts;
 mod administrators;
 mod audit_log;
 mod ended_sessions;

@@ -1,8 +1,8 @@
 use chassis::Result;
 use uuid::Uuid;
 
-use super::Repository;
-use crate::domain::RefreshToken;
+use super::{Repository, account_failures::forgive};
+use crate::domain::{AccountKey, RefreshToken};
 
 /// A sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,15 +23,18 @@ pub enum Refreshed {
 }
 
 impl Repository {
-    /// Opens a session of `lifetime` seconds, however often it is refreshed; drops those of the user that are over.
+    /// Opens a session of `lifetime` seconds, however often it is refreshed, and forgets what failed at the account
+    /// before; drops those of the user that are over.
     pub async fn open_session(
         &self,
         user: Uuid,
+        account: &AccountKey,
         token: &RefreshToken,
         lifetime: i64,
     ) -> Result<Session> {
         let hash = token.hash();
         let mut tx = self.pool.begin().await?;
+        forgive(&mut tx, account).await?;
         sqlx::query!(
             "delete from refresh_families where user_id = $1 and expires_at < now()",
             user
@@ -119,6 +122,17 @@ impl Repository {
         };
         tx.commit().await?;
         Ok(outcome)
+    }
+
+    /// Whether a refresh token was ever given out, however its session ended.
+    pub async fn was_issued(&self, token: &RefreshToken) -> Result<bool> {
+        let issued = sqlx::query_scalar!(
+            r#"select exists (select from refresh_tokens where hash = $1) as "issued!""#,
+            &token.hash(),
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(issued)
     }
 
     /// Ends the session that the token belongs to; one that belongs to none is no error.

@@ -2,7 +2,7 @@ use anyhow::bail;
 
 use super::Identity;
 use crate::{
-    domain::{Email, Password, PersonName},
+    domain::{Email, OwnerWords, Password, PersonName},
     repository::{Administrator, NewUser},
 };
 
@@ -16,10 +16,12 @@ impl Identity {
         email: Email,
         password: Password,
     ) -> anyhow::Result<()> {
+        let name = PersonName::administrator();
+        let owner = OwnerWords::of(&email, name.as_str());
         let new = NewUser {
             email,
-            name: PersonName::administrator(),
-            password_hash: self.passwords.hash(password).await?,
+            name,
+            password_hash: self.passwords.hash(password, owner).await?,
         };
         match self.repository.ensure_administrator(new).await? {
             Administrator::Made => tracing::info!("the administrator of ADMIN_EMAIL was made"),

@@ -9,6 +9,7 @@ mod register;
 mod roles;
 mod sign_in;
 mod sign_out;
+mod throttle;
 mod trust;
 mod users;
 
@@ -16,6 +17,7 @@ use chassis::{Result, auth::secrets::SystemSecret};
 
 pub use access_tokens::{AccessTokens, PublicKey};
 pub use passwords::Passwords;
+pub use throttle::RateLimits;
 
 use crate::{
     domain::{RefreshSecret, RefreshToken},
@@ -32,6 +34,7 @@ pub struct Identity {
     access: AccessTokens,
     refresh_secret: RefreshSecret,
     system_secret: SystemSecret,
+    rate_limits: RateLimits,
 }
 
 /// What a client needs to act as somebody.
@@ -53,6 +56,7 @@ impl Identity {
         passwords: Passwords,
         access_token_seconds: i64,
         system_secret: SystemSecret,
+        rate_limits: RateLimits,
     ) -> anyhow::Result<Self> {
         let keys = repository
             .keys(access_tokens::random_key()?, RefreshSecret(rand::random()))
@@ -63,6 +67,7 @@ impl Identity {
             repository,
             passwords,
             system_secret,
+            rate_limits,
         })
     }
 

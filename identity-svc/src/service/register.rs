@@ -2,7 +2,7 @@ use chassis::Result;
 
 use super::Identity;
 use crate::{
-    domain::{Email, Password, PersonName},
+    domain::{Actor, Email, Limit, OwnerWords, Password, PersonName},
     repository::NewUser,
 };
 
@@ -11,10 +11,18 @@ impl Identity {
     /// tell: the answer is the same, and so is the hashing that takes the time.
     ///
     /// # Errors
-    /// `unavailable` when the database is away or too many register at once.
+    /// `validation` when the password is guessed easily; `too-many-attempts`; `unavailable` when the database is away or too many register at once.
     #[tracing::instrument(name = "register", skip_all)]
-    pub async fn register(&self, email: Email, password: Password, name: PersonName) -> Result<()> {
-        let password_hash = self.passwords.hash(password).await?;
+    pub async fn register(
+        &self,
+        actor: &Actor,
+        email: Email,
+        password: Password,
+        name: PersonName,
+    ) -> Result<()> {
+        self.count(actor, &Limit::REGISTRATIONS).await?;
+        let owner = OwnerWords::of(&email, name.as_str());
+        let password_hash = self.passwords.hash(password, owner).await?;
         let added = self
             .repository
             .add_customer(NewUser {

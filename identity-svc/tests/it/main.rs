@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod openapi;
+mod passwords;
 mod registration;
 mod roles;
 mod sessions;
 mod sign_in;
 mod start;
 mod support;
+mod throttling;
 mod tokens;
 mod user_roles;
 mod users;

@@ -5,7 +5,7 @@ use chassis::{
     testing::{self, TestDatabase},
 };
 use clap::Parser as _;
-use identity_svc::Config;
+use identity_svc::{Config, RateLimits};
 use proto::identity::v1::{CheckPermissionRequest, identity_service_client::IdentityServiceClient};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
@@ -74,6 +74,7 @@ pub fn config() -> Config {
         admin_email: Some(ADMIN_EMAIL.to_owned()),
         admin_password: Some(Secret::from(ADMIN_PASSWORD)),
         access_token_seconds: 900,
+        rate_limits: RateLimits::On,
         secrets: chassis::auth::secrets::Config {
             services_secret: Some(Secret::from("what the services share in a test")),
             services_secret_file: "/nowhere".into(),
@@ -85,10 +86,15 @@ pub fn config() -> Config {
 
 impl App {
     pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// The same, with some settings changed.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = config();
+        change(&mut config);
         let db = testing::database(&identity_svc::MIGRATIONS).await;
-        let doors = identity_svc::open(db.pool.clone(), &config())
-            .await
-            .unwrap();
+        let doors = identity_svc::open(db.pool.clone(), &config).await.unwrap();
         let service = Service::new("identity-svc");
         let any = "127.0.0.1:0".parse().unwrap();
         let http = service

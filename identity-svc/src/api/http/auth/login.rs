@@ -6,7 +6,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{TokenResponse, Tokens, response};
-use crate::service::Identity;
+use crate::{api::http::actor::From, service::Identity};
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -18,6 +18,9 @@ pub struct Credentials {
 }
 
 /// Sign in.
+///
+/// After ten failures in a row nobody is heard for a second, after each further one for twice as long, up to 15 minutes. A
+/// new password, by the mail of `POST /v1/auth/password-reset`, ends that at once.
 #[utoipa::path(
     post,
     path = "/v1/auth/login",
@@ -27,13 +30,17 @@ pub struct Credentials {
         (status = 200, description = "Signed in", body = Tokens),
         (status = 401, description = "`invalid-credentials`: the address or the password is wrong", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is missing", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too-many-attempts`: wait as long as `Retry-After` says", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Too many at once", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn login(
+    from: From,
     State(identity): State<Arc<Identity>>,
     Body(body): Body<Credentials>,
 ) -> Result<TokenResponse> {
-    let tokens = identity.sign_in(&body.email, &body.password).await?;
+    let tokens = identity
+        .sign_in(&from.by_visitor(), &body.email, &body.password)
+        .await?;
     Ok(response(&tokens))
 }

@@ -4,7 +4,7 @@ use axum::extract::State;
 use chassis::{Problem, Result, http::Json as Body};
 
 use super::{RefreshToken, TokenResponse, Tokens, response};
-use crate::service::Identity;
+use crate::{api::http::actor::From, service::Identity};
 
 /// Get the next pair of tokens.
 ///
@@ -19,12 +19,16 @@ use crate::service::Identity;
         (status = 200, description = "The next pair", body = Tokens),
         (status = 401, description = "`invalid-refresh-token`: sign in again", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is missing", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too-many-attempts`: wait as long as `Retry-After` says", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn refresh(
+    from: From,
     State(identity): State<Arc<Identity>>,
     Body(body): Body<RefreshToken>,
 ) -> Result<TokenResponse> {
-    let tokens = identity.refresh(&body.refresh_token).await?;
+    let tokens = identity
+        .refresh(&from.by_visitor(), &body.refresh_token)
+        .await?;
     Ok(response(&tokens))
 }

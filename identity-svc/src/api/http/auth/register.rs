@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    api::http::check::Check,
-    domain::{Email, Password, PersonName},
+    api::http::{actor::From, check::Check},
+    domain::{Email, Password, PasswordRule, PersonName},
     service::Identity,
 };
 
@@ -18,7 +18,7 @@ pub struct Registration {
     /// Upper and lower case are one.
     #[schema(example = "ann@example.com")]
     email: String,
-    /// Any characters.
+    /// Any characters, as long as they are not guessed easily.
     #[schema(min_length = 15, max_length = 128, format = Password)]
     password: String,
     #[schema(min_length = 1, max_length = 200, example = "Ann Lee")]
@@ -45,22 +45,29 @@ pub struct Registered {
     responses(
         (status = 201, description = "Registered", body = Registered),
         (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too-many-attempts`: wait as long as `Retry-After` says", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Too many at once", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn register(
+    from: From,
     State(identity): State<Arc<Identity>>,
     Body(body): Body<Registration>,
 ) -> Result<(StatusCode, Json<Registered>)> {
     let mut check = Check::default();
     let email = check.field("email", Email::parse(&body.email));
-    let password = check.field("password", Password::parse(&body.password));
+    let password = check.field(
+        "password",
+        Password::parse(&body.password, PasswordRule::Alone),
+    );
     let name = check.field("name", PersonName::parse(&body.name));
     let (email, (password, name)) = check.done(email.zip(password.zip(name)))?;
     let answer = Registered {
         email: email.as_str().to_owned(),
         name: name.as_str().to_owned(),
     };
-    identity.register(email, password, name).await?;
+    identity
+        .register(&from.by_visitor(), email, password, name)
+        .await?;
     Ok((StatusCode::CREATED, Json(answer)))
 }
