@@ -91,8 +91,18 @@ pub static ROUTES: &[Route] = {
         route(&[POST], "/v1/auth/login", Identity, SigningIn),
         route(&[POST], "/v1/auth/refresh", Identity, SigningIn),
         route(&[POST], "/v1/auth/logout", Identity, SigningIn),
+        route(&[POST], "/v1/auth/verify-email", Identity, SigningIn),
+        route(&[POST], "/v1/auth/password-reset", Identity, SigningIn),
+        route(
+            &[POST],
+            "/v1/auth/password-reset/confirm",
+            Identity,
+            SigningIn,
+        ),
         route(&[GET], "/.well-known/jwks.json", Identity, Anyone),
         route(&[GET], "/v1/me", Identity, SignedIn),
+        route(&[PUT], "/v1/me/password", Identity, SignedIn),
+        route(&[POST], "/v1/me/email-verification", Identity, SignedIn),
         route(&[GET], "/v1/users", Identity, SignedIn),
         route(&[GET], "/v1/users/{id}", Identity, SignedIn),
         route(&[PUT], "/v1/users/{id}/roles", Identity, SignedIn),
@@ -161,6 +171,8 @@ pub static ROUTES: &[Route] = {
         route(&[GET, DELETE], "/v1/jobs/{id}", Worker, SignedIn),
         route(&[POST], "/v1/jobs/{id}/retry", Worker, SignedIn),
         route(&[GET], "/v1/errors", Worker, SignedIn),
+        // Where the links in mails lead.
+        route(&[GET], "/account/{*rest}", Identity, Anyone),
         // A browser sends no token with a page: the console asks for it itself.
         route(&[GET, POST], "/console", Worker, Anyone),
         route(&[GET, POST], "/console/", Worker, Anyone),

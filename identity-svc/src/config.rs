@@ -129,7 +129,7 @@ impl Config {
             (None, None) => Ok(None),
             (Some(email), Some(password)) => {
                 let email = Email::parse(email).context("bad configuration: ADMIN_EMAIL")?;
-                let owner = OwnerWords::of(&email, PersonName::administrator().as_str());
+                let owner = OwnerWords::of(email.as_str(), PersonName::administrator().as_str());
                 let password = Password::parse(password, PasswordRule::Alone)
                     .and_then(|password| password.resists_guessing(&owner).map(|()| password))
                     .context("bad configuration: ADMIN_PASSWORD")?;

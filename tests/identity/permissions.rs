@@ -109,7 +109,14 @@ fn table() -> Vec<Row> {
             .with(json!({"email": crate::common::shop::ADMIN_EMAIL, "password": crate::common::shop::ADMIN_PASSWORD})),
         row("POST", "/v1/auth/refresh", Anyone, 200).with(json!({"refresh_token": "{refresh_token}"})),
         row("POST", "/v1/auth/logout", Anyone, 204).with(json!({"refresh_token": "never issued"})),
+        row("POST", "/v1/auth/verify-email", Anyone, 422).with(json!({"token": "never issued"})),
+        row("POST", "/v1/auth/password-reset", Anyone, 202).with(json!({"email": "{me}@people.example"})),
+        row("POST", "/v1/auth/password-reset/confirm", Anyone, 422)
+            .with(json!({"token": "never issued", "password": "correct horse battery"})),
         row("GET", "/v1/me", SignedIn, 200),
+        row("PUT", "/v1/me/password", SignedIn, 403)
+            .with(json!({"current_password": "never set", "new_password": "correct horse battery"})),
+        row("POST", "/v1/me/email-verification", SignedIn, 202),
         row("GET", "/v1/users", Admin, 200),
         row("GET", "/v1/users/{user}", Admin, 200),
         row("PUT", "/v1/users/{user}/roles", Admin, 200).with(json!({"roles": ["customer"]})),

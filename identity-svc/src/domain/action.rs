@@ -4,6 +4,10 @@ pub enum Action {
     UserRegistered,
     SignInFailed,
     SignInThrottled,
+    EmailVerified,
+    PasswordResetRequested,
+    PasswordReset,
+    PasswordChanged,
     SessionOpened,
     SessionEnded,
     RefreshTokenReused,
@@ -15,10 +19,14 @@ pub enum Action {
 
 impl Action {
     /// Every action, for those who filter by one.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::UserRegistered,
         Self::SignInFailed,
         Self::SignInThrottled,
+        Self::EmailVerified,
+        Self::PasswordResetRequested,
+        Self::PasswordReset,
+        Self::PasswordChanged,
         Self::SessionOpened,
         Self::SessionEnded,
         Self::RefreshTokenReused,
@@ -35,6 +43,10 @@ impl Action {
             Self::UserRegistered => "user.registered",
             Self::SignInFailed => "sign_in.failed",
             Self::SignInThrottled => "sign_in.throttled",
+            Self::EmailVerified => "email.verified",
+            Self::PasswordResetRequested => "password.reset_requested",
+            Self::PasswordReset => "password.reset",
+            Self::PasswordChanged => "password.changed",
             Self::SessionOpened => "session.opened",
             Self::SessionEnded => "session.ended",
             Self::RefreshTokenReused => "refresh_token.reused",

@@ -1,9 +1,9 @@
 use chassis::{Error, Result, error::FieldError};
-use proto::events::identity::{USER_CHANGED, USER_REGISTERED};
+use proto::events::identity::USER_CHANGED;
 use uuid::Uuid;
 
 use super::{Repository, lock_administrators, tell};
-use crate::domain::{ADMIN, CUSTOMER, Email, PersonName, Refusal, RoleName, User};
+use crate::domain::{ADMIN, Email, PersonName, Refusal, RoleName, User};
 
 /// Somebody who registers.
 #[derive(Debug, Clone)]
@@ -15,36 +15,6 @@ pub struct NewUser {
 }
 
 impl Repository {
-    /// Adds a customer; false if the address has an account, which stays as it is.
-    pub async fn add_customer(&self, new: NewUser) -> Result<bool> {
-        let mut tx = self.pool.begin().await?;
-        let id = Uuid::now_v7();
-        let added = sqlx::query!(
-            "insert into users (id, email, name, password_hash) values ($1, $2, $3, $4)
-             on conflict (email) do nothing",
-            id,
-            new.email.as_str(),
-            new.name.as_str(),
-            new.password_hash,
-        )
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
-        if added == 0 {
-            return Ok(false);
-        }
-        sqlx::query!(
-            "insert into user_roles (user_id, role) values ($1, $2)",
-            id,
-            CUSTOMER
-        )
-        .execute(&mut *tx)
-        .await?;
-        tell(&mut tx, USER_REGISTERED, id).await?;
-        tx.commit().await?;
-        Ok(true)
-    }
-
     /// The account of an address and its password's hash.
     pub async fn credentials(&self, email: &Email) -> Result<Option<(Uuid, String)>> {
         let row = sqlx::query!(
@@ -59,7 +29,7 @@ impl Repository {
     pub async fn user(&self, id: Uuid) -> Result<Option<User>> {
         let user = sqlx::query_as!(
             User,
-            r#"select id, email, name, created_at,
+            r#"select id, email, name, email_verified_at is not null as "email_verified!", created_at,
                       array(select role from user_roles where user_id = id order by role) as "roles!",
                       array(select distinct permission
                               from user_roles join role_permissions using (role)
@@ -81,7 +51,7 @@ impl Repository {
     ) -> Result<Vec<User>> {
         let users = sqlx::query_as!(
             User,
-            r#"select id, email, name, created_at,
+            r#"select id, email, name, email_verified_at is not null as "email_verified!", created_at,
                       array(select role from user_roles where user_id = id order by role) as "roles!",
                       array(select distinct permission
                               from user_roles join role_permissions using (role)

@@ -17,7 +17,7 @@ impl Identity {
         password: Password,
     ) -> anyhow::Result<()> {
         let name = PersonName::administrator();
-        let owner = OwnerWords::of(&email, name.as_str());
+        let owner = OwnerWords::of(email.as_str(), name.as_str());
         let new = NewUser {
             email,
             name,

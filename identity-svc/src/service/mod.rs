@@ -2,7 +2,11 @@
 
 mod access_tokens;
 mod administrator;
+mod email_verification;
+mod mails;
 mod our_services;
+mod password_change;
+mod password_reset;
 mod passwords;
 mod refresh;
 mod register;

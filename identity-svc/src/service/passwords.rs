@@ -122,14 +122,13 @@ mod tests {
     use chassis::Code;
 
     use super::*;
-    use crate::domain::Email;
 
     fn password() -> Password {
         Password::attempt("correct horse battery")
     }
 
     fn owner() -> OwnerWords {
-        OwnerWords::of(&Email::parse("ann@example.com").unwrap(), "Ann Lee")
+        OwnerWords::of("ann@example.com", "Ann Lee")
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use crate::{
 
 impl Identity {
     /// Makes an account for a customer. If the address has one already that one stays as it is, and the caller cannot
-    /// tell: the answer is the same, and so is the hashing that takes the time.
+    /// tell: the answer is the same, and so is the work. Either way the address gets a mail.
     ///
     /// # Errors
     /// `validation` when the password is guessed easily; `too-many-attempts`; `unavailable` when the database is away or too many register at once.
@@ -21,17 +21,14 @@ impl Identity {
         name: PersonName,
     ) -> Result<()> {
         self.count(actor, &Limit::REGISTRATIONS).await?;
-        let owner = OwnerWords::of(&email, name.as_str());
+        let owner = OwnerWords::of(email.as_str(), name.as_str());
         let password_hash = self.passwords.hash(password, owner).await?;
-        let added = self
-            .repository
-            .add_customer(NewUser {
+        self.repository
+            .register(NewUser {
                 email,
                 name,
                 password_hash,
             })
-            .await?;
-        tracing::debug!(added, "registered");
-        Ok(())
+            .await
     }
 }

@@ -23,7 +23,7 @@ impl Identity {
     }
 
     /// Opens a session for somebody who has proven to be this user by all that guards the account.
-    async fn admit(&self, user: Uuid, account: &AccountKey) -> Result<Tokens> {
+    pub(super) async fn admit(&self, user: Uuid, account: &AccountKey) -> Result<Tokens> {
         let refresh = RefreshToken::random();
         let session = self
             .repository

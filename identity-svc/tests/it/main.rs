@@ -3,6 +3,7 @@
 
 mod openapi;
 mod passwords;
+mod recovery;
 mod registration;
 mod roles;
 mod sessions;
@@ -13,3 +14,4 @@ mod throttling;
 mod tokens;
 mod user_roles;
 mod users;
+mod verification;

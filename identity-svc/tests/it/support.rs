@@ -6,7 +6,10 @@ use chassis::{
 };
 use clap::Parser as _;
 use identity_svc::{Config, RateLimits};
-use proto::identity::v1::{CheckPermissionRequest, identity_service_client::IdentityServiceClient};
+use proto::identity::v1::{
+    CheckPermissionRequest, PrepareMailRequest, PrepareMailResponse,
+    identity_service_client::IdentityServiceClient,
+};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -221,6 +224,41 @@ impl App {
             .map(|payload| serde_json::from_slice::<Value>(payload).unwrap())
             .filter(|event| event["subject"] == user)
             .collect()
+    }
+
+    /// The kinds of mails that were asked for, oldest first.
+    pub async fn mails_to(&self, user: &str) -> Vec<String> {
+        self.events_about(user)
+            .await
+            .iter()
+            .filter(|event| event["type"] == "identity.mail_requested.v1")
+            .map(|event| {
+                assert_eq!(event["data"]["user_id"], user);
+                event["data"]["kind"].as_str().unwrap().to_owned()
+            })
+            .collect()
+    }
+
+    /// What the worker hears when it writes a mail.
+    pub async fn prepare_mail(&self, user: &str, kind: &str) -> PrepareMailResponse {
+        let request = PrepareMailRequest {
+            user_id: user.to_owned(),
+            kind: kind.to_owned(),
+        };
+        self.grpc()
+            .prepare_mail(request)
+            .await
+            .unwrap()
+            .into_inner()
+    }
+
+    /// What somebody did, by the audit log, oldest first.
+    pub async fn actions_on(&self, user: &str) -> Vec<String> {
+        sqlx::query_scalar("select action from audit_log where subject = $1 order by id")
+            .bind(user)
+            .fetch_all(&self.db.pool)
+            .await
+            .unwrap()
     }
 
     pub async fn execute(&self, statement: &'static str) {

@@ -1,3 +1,6 @@
+pub mod change_password;
+pub mod request_verification;
+
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
@@ -14,6 +17,8 @@ pub struct Me {
     id: Uuid,
     email: String,
     name: String,
+    /// Whether the mail that goes to the address was seen to be read.
+    email_verified: bool,
     #[schema(example = json!(["customer"]))]
     roles: Vec<String>,
     /// What the roles permit together.
@@ -37,6 +42,7 @@ pub async fn me(State(identity): State<Arc<Identity>>, caller: Caller) -> Result
         id: user.id,
         email: user.email,
         name: user.name,
+        email_verified: user.email_verified,
         roles: user.roles,
         permissions: user.permissions,
     }))

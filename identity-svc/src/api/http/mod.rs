@@ -47,8 +47,17 @@ fn operations() -> OpenApiRouter<Context> {
         .routes(routes!(auth::login::login))
         .routes(routes!(auth::refresh::refresh))
         .routes(routes!(auth::logout::logout))
+        .routes(routes!(auth::verify_email::verify_email))
+        .routes(routes!(
+            auth::request_password_reset::request_password_reset
+        ))
+        .routes(routes!(
+            auth::confirm_password_reset::confirm_password_reset
+        ))
         .routes(routes!(jwks::jwks))
         .routes(routes!(me::me))
+        .routes(routes!(me::change_password::change_password))
+        .routes(routes!(me::request_verification::request_verification))
         .routes(routes!(users::list::list_users))
         .routes(routes!(users::get::get_user))
         .routes(routes!(users::set_roles::set_user_roles))

@@ -1,9 +1,12 @@
-//! Registering, signing in and out.
+//! Registering, signing in and out, and getting in again without the password.
 
+pub mod confirm_password_reset;
 pub mod login;
 pub mod logout;
 pub mod refresh;
 pub mod register;
+pub mod request_password_reset;
+pub mod verify_email;
 
 use axum::Json;
 use http::{HeaderName, header};

@@ -36,7 +36,8 @@ pub struct Registered {
 
 /// Make an account.
 ///
-/// An address that has an account already gets the same answer, and its account stays as it is.
+/// The address gets a mail with a link to verify it; nothing needs to wait for that. An address that has an account already
+/// gets the same answer and another mail, and its account stays as it is.
 #[utoipa::path(
     post,
     path = "/v1/auth/register",

@@ -1,0 +1,90 @@
+use chassis::Result;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::Repository;
+use crate::domain::{OneTimeToken, Purpose};
+
+/// Whose a token is.
+#[derive(Debug, Clone)]
+pub struct Holder {
+    pub id: Uuid,
+    pub email: String,
+    pub name: String,
+}
+
+impl Repository {
+    /// Keeps a token for the user; drops those of the user that have expired. The others stay as good as they are: mails
+    /// may arrive in any order.
+    pub async fn add_one_time_token(
+        &self,
+        user: Uuid,
+        token: &OneTimeToken,
+        purpose: Purpose,
+    ) -> Result<()> {
+        let mut tx = self.pool.begin().await?;
+        sqlx::query!(
+            "delete from one_time_tokens where user_id = $1 and expires_at < now()",
+            user
+        )
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query!(
+            "insert into one_time_tokens (hash, user_id, purpose, expires_at)
+             values ($1, $2, $3, now() + make_interval(secs => $4))",
+            &token.hash(),
+            user,
+            purpose.as_str(),
+            purpose.lifetime().as_secs_f64(),
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Whose the token is, if it is still good for the purpose.
+    pub async fn holder(&self, token: &OneTimeToken, purpose: Purpose) -> Result<Option<Holder>> {
+        let holder = sqlx::query_as!(
+            Holder,
+            "select u.id, u.email, u.name from one_time_tokens t join users u on u.id = t.user_id
+              where t.hash = $1 and t.purpose = $2 and t.spent_at is null and t.expires_at > now()",
+            &token.hash(),
+            purpose.as_str(),
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(holder)
+    }
+}
+
+/// Spends a token; whose it was, if it was still good. Of two at once, one spends it.
+pub(super) async fn spend(
+    tx: &mut PgConnection,
+    token: &OneTimeToken,
+    purpose: Purpose,
+) -> Result<Option<Uuid>> {
+    let user = sqlx::query_scalar!(
+        "update one_time_tokens set spent_at = now()
+          where hash = $1 and purpose = $2 and spent_at is null and expires_at > now()
+         returning user_id",
+        &token.hash(),
+        purpose.as_str(),
+    )
+    .fetch_optional(tx)
+    .await?;
+    Ok(user)
+}
+
+/// Spends whatever the user has for the purpose.
+pub(super) async fn spend_all(tx: &mut PgConnection, user: Uuid, purpose: Purpose) -> Result<()> {
+    sqlx::query!(
+        "update one_time_tokens set spent_at = now()
+          where user_id = $1 and purpose = $2 and spent_at is null",
+        user,
+        purpose.as_str(),
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
