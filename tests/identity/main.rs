@@ -9,6 +9,7 @@ mod ended_sessions;
 mod internal_calls;
 mod kept_permissions;
 mod permissions;
+mod recovery;
 mod roles;
 mod sessions;
 mod tokens;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod openapi;
+mod pages;
 mod passwords;
 mod recovery;
 mod registration;

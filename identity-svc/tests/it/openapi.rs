@@ -1,13 +1,18 @@
 use serde_json::Value;
 
 /// The contract's operations, and whether each needs a token.
-const OPERATIONS: [(&str, &str, bool); 13] = [
+const OPERATIONS: [(&str, &str, bool); 18] = [
     ("post", "/v1/auth/register", false),
     ("post", "/v1/auth/login", false),
     ("post", "/v1/auth/refresh", false),
     ("post", "/v1/auth/logout", false),
     ("get", "/.well-known/jwks.json", false),
+    ("post", "/v1/auth/verify-email", false),
+    ("post", "/v1/auth/password-reset", false),
+    ("post", "/v1/auth/password-reset/confirm", false),
     ("get", "/v1/me", true),
+    ("put", "/v1/me/password", true),
+    ("post", "/v1/me/email-verification", true),
     ("get", "/v1/users", true),
     ("get", "/v1/users/{id}", true),
     ("put", "/v1/users/{id}/roles", true),

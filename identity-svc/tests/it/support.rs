@@ -6,9 +6,12 @@ use chassis::{
 };
 use clap::Parser as _;
 use identity_svc::{Config, RateLimits};
-use proto::identity::v1::{
-    CheckPermissionRequest, PrepareMailRequest, PrepareMailResponse,
-    identity_service_client::IdentityServiceClient,
+use proto::{
+    events::identity::MAIL_REQUESTED,
+    identity::v1::{
+        CheckPermissionRequest, PrepareMailRequest, PrepareMailResponse,
+        identity_service_client::IdentityServiceClient,
+    },
 };
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
@@ -213,8 +216,14 @@ impl App {
             .allowed
     }
 
-    /// The events about a user, oldest first.
+    /// The events about a user, oldest first, but for the mails that were asked for.
     pub async fn events_about(&self, user: &str) -> Vec<Value> {
+        let mut events = self.told_of(user).await;
+        events.retain(|event| event["type"] != MAIL_REQUESTED);
+        events
+    }
+
+    async fn told_of(&self, user: &str) -> Vec<Value> {
         let payloads: Vec<Vec<u8>> = sqlx::query_scalar("select payload from outbox order by seq")
             .fetch_all(&self.db.pool)
             .await
@@ -228,10 +237,10 @@ impl App {
 
     /// The kinds of mails that were asked for, oldest first.
     pub async fn mails_to(&self, user: &str) -> Vec<String> {
-        self.events_about(user)
+        self.told_of(user)
             .await
             .iter()
-            .filter(|event| event["type"] == "identity.mail_requested.v1")
+            .filter(|event| event["type"] == MAIL_REQUESTED)
             .map(|event| {
                 assert_eq!(event["data"]["user_id"], user);
                 event["data"]["kind"].as_str().unwrap().to_owned()

@@ -1,5 +1,6 @@
 //! The REST interface.
 
+mod account;
 mod actor;
 mod auth;
 mod check;
@@ -79,7 +80,8 @@ pub fn router(
         auth,
         proxies,
     };
-    operations().with_state(context).split_for_parts()
+    let (routes, document) = operations().with_state(context).split_for_parts();
+    (routes.merge(account::routes()), document)
 }
 
 /// The description of the REST interface.
