@@ -12,6 +12,7 @@ create table one_time_tokens (
 );
 
 create index one_time_tokens_user_idx on one_time_tokens (user_id);
+create index one_time_tokens_expires_idx on one_time_tokens (expires_at);
 
 -- When a mail of a kind was asked for last, so that nobody's mailbox is flooded. By address, so that one without an account
 -- leaves the same trace.

@@ -5,6 +5,9 @@ use uuid::Uuid;
 use super::Repository;
 use crate::domain::{OneTimeToken, Purpose};
 
+/// Whoever adds a token removes so many that have expired.
+const SWEPT: i64 = 100;
+
 /// Whose a token is.
 #[derive(Debug, Clone)]
 pub struct Holder {
@@ -14,8 +17,7 @@ pub struct Holder {
 }
 
 impl Repository {
-    /// Keeps a token for the user; drops those of the user that have expired. The others stay as good as they are: mails
-    /// may arrive in any order.
+    /// Keeps a token for the user. Those before it stay as good as they are: mails may arrive in any order.
     pub async fn add_one_time_token(
         &self,
         user: Uuid,
@@ -23,12 +25,7 @@ impl Repository {
         purpose: Purpose,
     ) -> Result<()> {
         let mut tx = self.pool.begin().await?;
-        sqlx::query!(
-            "delete from one_time_tokens where user_id = $1 and expires_at < now()",
-            user
-        )
-        .execute(&mut *tx)
-        .await?;
+        sweep(&mut tx).await?;
         sqlx::query!(
             "insert into one_time_tokens (hash, user_id, purpose, expires_at)
              values ($1, $2, $3, now() + make_interval(secs => $4))",
@@ -56,6 +53,18 @@ impl Repository {
         .await?;
         Ok(holder)
     }
+}
+
+async fn sweep(tx: &mut PgConnection) -> Result<()> {
+    sqlx::query!(
+        "delete from one_time_tokens where hash = any(array(
+             select hash from one_time_tokens where expires_at < now()
+              limit $1 for update skip locked))",
+        SWEPT,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// Spends a token; whose it was, if it was still good. Of two at once, one spends it.
