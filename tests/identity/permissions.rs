@@ -117,9 +117,17 @@ fn table() -> Vec<Row> {
         row("PUT", "/v1/me/password", SignedIn, 403)
             .with(json!({"current_password": "never set", "new_password": "correct horse battery"})),
         row("POST", "/v1/me/email-verification", SignedIn, 202),
+        row("GET", "/v1/me/second-factor", SignedIn, 200),
+        row("POST", "/v1/me/second-factor", SignedIn, 403).with(json!({"password": "never set"})),
+        row("POST", "/v1/me/second-factor/confirm", SignedIn, 404).with(json!({"code": "123456"})),
+        row("POST", "/v1/me/second-factor/recovery-codes", SignedIn, 403)
+            .with(json!({"password": "never set", "code": "123456"})),
+        row("POST", "/v1/me/second-factor/disable", SignedIn, 403)
+            .with(json!({"password": "never set", "code": "123456"})),
         row("GET", "/v1/users", Admin, 200),
         row("GET", "/v1/users/{user}", Admin, 200),
         row("PUT", "/v1/users/{user}/roles", Admin, 200).with(json!({"roles": ["customer"]})),
+        row("DELETE", "/v1/users/{user}/second-factor", Admin, 204),
         row("GET", "/v1/roles", Admin, 200),
         row("POST", "/v1/roles", Admin, 201).with(json!({"name": "role-{me}", "permissions": []})),
         row("PUT", "/v1/roles/{role}", Admin, 200).with(json!({"permissions": ["reports:read"]})),

@@ -5,6 +5,9 @@
 const token = new URLSearchParams(location.hash.slice(1)).get("token");
 history.replaceState(null, "", location.pathname);
 
+// Answers to whoever has a second factor: asked for only then, so that nobody else is puzzled.
+const CODE_WANTED = ["urn:problem-type:second-factor-required", "urn:problem-type:invalid-code"];
+
 const element = (id) => document.getElementById(id);
 
 function show(id) {
@@ -46,6 +49,10 @@ function refuse(problem) {
     }
     if (problem.type === "urn:problem-type:invalid-token" && element("ask")) {
         show("ask");
+    }
+    if (CODE_WANTED.includes(problem.type) && element("second-factor")) {
+        element("second-factor").hidden = false;
+        element("code").focus();
     }
     return null;
 }
@@ -98,8 +105,8 @@ on("verify", async () => {
 });
 
 on("reset", async (form) => {
-    const password = form.elements.password.value;
-    const tokens = await post("/v1/auth/password-reset/confirm", { token, password });
+    const [password, code] = [form.elements.password.value, form.elements.code.value];
+    const tokens = await post("/v1/auth/password-reset/confirm", { token, password, code });
     if (tokens) {
         // Setting a password signs in, and this page has no use for that.
         await post("/v1/auth/logout", { refresh_token: tokens.refresh_token });

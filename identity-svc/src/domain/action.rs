@@ -8,6 +8,11 @@ pub enum Action {
     PasswordResetRequested,
     PasswordReset,
     PasswordChanged,
+    SecondFactorEnabled,
+    SecondFactorDisabled,
+    SecondFactorFailed,
+    RecoveryCodeUsed,
+    RecoveryCodesRenewed,
     SessionOpened,
     SessionEnded,
     RefreshTokenReused,
@@ -19,7 +24,7 @@ pub enum Action {
 
 impl Action {
     /// Every action, for those who filter by one.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 19] = [
         Self::UserRegistered,
         Self::SignInFailed,
         Self::SignInThrottled,
@@ -27,6 +32,11 @@ impl Action {
         Self::PasswordResetRequested,
         Self::PasswordReset,
         Self::PasswordChanged,
+        Self::SecondFactorEnabled,
+        Self::SecondFactorDisabled,
+        Self::SecondFactorFailed,
+        Self::RecoveryCodeUsed,
+        Self::RecoveryCodesRenewed,
         Self::SessionOpened,
         Self::SessionEnded,
         Self::RefreshTokenReused,
@@ -47,6 +57,11 @@ impl Action {
             Self::PasswordResetRequested => "password.reset_requested",
             Self::PasswordReset => "password.reset",
             Self::PasswordChanged => "password.changed",
+            Self::SecondFactorEnabled => "second_factor.enabled",
+            Self::SecondFactorDisabled => "second_factor.disabled",
+            Self::SecondFactorFailed => "second_factor.failed",
+            Self::RecoveryCodeUsed => "recovery_code.used",
+            Self::RecoveryCodesRenewed => "recovery_codes.renewed",
             Self::SessionOpened => "session.opened",
             Self::SessionEnded => "session.ended",
             Self::RefreshTokenReused => "refresh_token.reused",

@@ -25,6 +25,16 @@ pub enum PasswordRule {
 }
 
 impl PasswordRule {
+    /// The rule for the password of an account.
+    #[must_use]
+    pub const fn for_account(has_second_factor: bool) -> Self {
+        if has_second_factor {
+            Self::BesideSecondFactor
+        } else {
+            Self::Alone
+        }
+    }
+
     const fn min_characters(self) -> usize {
         match self {
             Self::Alone => 15,
@@ -58,15 +68,23 @@ impl Password {
     /// When it is shorter than the rule wants (in Unicode code points) or longer than 128 characters.
     pub fn parse(text: &str, rule: PasswordRule) -> Result<Self, Invalid> {
         let password = Self::attempt(text);
+        password.keeps(rule).map(|()| password)
+    }
+
+    /// Checks the rule for a password that was parsed before it was known which one applies.
+    ///
+    /// # Errors
+    /// As for [`parse`](Self::parse).
+    pub fn keeps(&self, rule: PasswordRule) -> Result<(), Invalid> {
         let min = rule.min_characters();
-        match password.0.chars().count() {
+        match self.0.chars().count() {
             few if few < min => Err(Invalid::new(format!(
                 "must be at least {min} characters long"
             ))),
             many if many > MAX_CHARACTERS => {
                 Err(Invalid::new("must be at most 128 characters long"))
             }
-            _ => Ok(password),
+            _ => Ok(()),
         }
     }
 
@@ -81,11 +99,16 @@ impl Password {
     /// long as hashing.
     ///
     /// # Errors
-    /// When some 10⁸ guesses find it; the reason tells how to do better.
+    /// When some 10⁸ guesses find it, or 10⁶ if it is so short that a second factor has to stand beside it; the reason tells
+    /// how to do better.
     pub fn resists_guessing(&self, owner: &OwnerWords) -> Result<(), Invalid> {
         let words: Vec<&str> = owner.0.iter().map(String::as_str).collect();
         let estimate = zxcvbn(beginning(&self.0), &words);
-        if estimate.score() >= Score::Three {
+        let enough = match self.keeps(PasswordRule::Alone) {
+            Ok(()) => Score::Three,
+            Err(_) => Score::Two,
+        };
+        if estimate.score() >= enough {
             return Ok(());
         }
         let advice = estimate.feedback().map(ToString::to_string);
@@ -189,6 +212,28 @@ mod tests {
             let reason = judge(text).unwrap_err().0;
             assert!(reason.len() > "is guessed too easily. ".len(), "{reason}");
             assert!(!reason.contains(text), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_short_one_takes_guesses_enough_beside_a_second_factor() {
+        for (text, accepted) in [
+            ("kV7#mq2Z", true),
+            ("fjord-lamp", true),
+            ("password", false),
+            ("Passw0rd!", false),
+            ("12345678", false),
+            ("aaaaaaaaaaaaaa", false),
+            ("annleeannlee", false),
+        ] {
+            let owner = OwnerWords::of("ann.lee@example.com", "Ann Lee");
+            let password = Password::parse(text, PasswordRule::BesideSecondFactor).unwrap();
+            assert_eq!(
+                password.resists_guessing(&owner).is_ok(),
+                accepted,
+                "{text}"
+            );
+            assert!(password.keeps(PasswordRule::Alone).is_err(), "{text}");
         }
     }
 

@@ -4,6 +4,7 @@ mod account_failures;
 mod address_counts;
 mod administrators;
 mod audit_log;
+mod credentials;
 mod email_verification;
 mod ended_sessions;
 mod ending;
@@ -11,8 +12,10 @@ mod keys;
 mod mails;
 mod one_time_tokens;
 mod password_changes;
+mod recovery_codes;
 mod registration;
 mod roles;
+mod second_factors;
 mod sessions;
 mod users;
 
@@ -25,8 +28,12 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 pub use administrators::Administrator;
+pub use credentials::Credentials;
 pub use ended_sessions::EndedSession;
 pub use keys::{Keys, StoredKey};
+pub use one_time_tokens::Holder;
+pub use password_changes::NewPassword;
+pub use second_factors::SecondFactor;
 pub use sessions::{Refreshed, Session};
 pub use users::NewUser;
 

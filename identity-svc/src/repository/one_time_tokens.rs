@@ -3,7 +3,10 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Repository;
-use crate::domain::{OneTimeToken, Purpose};
+use crate::domain::{OneTimeToken, Proven, Purpose};
+
+/// So many codes of the second factor whoever has a token may try; then it is of no use any more.
+const MOST_TRIES: i32 = 5;
 
 /// Whoever adds a token removes so many that have expired.
 const SWEPT: i64 = 100;
@@ -14,6 +17,18 @@ pub struct Holder {
     pub id: Uuid,
     pub email: String,
     pub name: String,
+    pub guard_version: i64,
+}
+
+impl Holder {
+    /// As whom the token lets its holder in, as far as the password goes.
+    #[must_use]
+    pub fn owner(&self) -> Proven {
+        Proven {
+            user: self.id,
+            guard_version: self.guard_version,
+        }
+    }
 }
 
 impl Repository {
@@ -44,14 +59,31 @@ impl Repository {
     pub async fn holder(&self, token: &OneTimeToken, purpose: Purpose) -> Result<Option<Holder>> {
         let holder = sqlx::query_as!(
             Holder,
-            "select u.id, u.email, u.name from one_time_tokens t join users u on u.id = t.user_id
-              where t.hash = $1 and t.purpose = $2 and t.spent_at is null and t.expires_at > now()",
+            "select u.id, u.email, u.name, u.guard_version
+               from one_time_tokens t join users u on u.id = t.user_id
+              where t.hash = $1 and t.purpose = $2 and t.spent_at is null and t.expires_at > now()
+                and t.tries < $3",
             &token.hash(),
             purpose.as_str(),
+            MOST_TRIES,
         )
         .fetch_optional(&self.pool)
         .await?;
         Ok(holder)
+    }
+
+    /// Counts a code that is tried by whoever has the token, before it is looked at: so of many at once, no more than the
+    /// last ones are. False if there were too many.
+    pub async fn count_try(&self, token: &OneTimeToken) -> Result<bool> {
+        let counted = sqlx::query!(
+            "update one_time_tokens set tries = tries + 1 where hash = $1 and tries < $2",
+            &token.hash(),
+            MOST_TRIES,
+        )
+        .execute(&self.pool)
+        .await?
+        .rows_affected();
+        Ok(counted > 0)
     }
 }
 

@@ -13,7 +13,15 @@ use super::{
     mails::{Pace, request_mail, request_paced_mail},
     one_time_tokens::{spend, spend_all},
 };
-use crate::domain::{AccountKey, Action, Actor, Email, OneTimeToken, Purpose};
+use crate::domain::{AccountKey, Action, Actor, Email, OneTimeToken, Proven, Purpose, Refusal};
+
+/// A password to be set.
+pub struct NewPassword {
+    /// A PHC string.
+    pub hash: String,
+    /// Whether it is too short to guard the account alone.
+    pub needs_factor: bool,
+}
 
 impl Repository {
     /// Asks for the mail by which the owner of the address sets a new password; nobody can tell whether there is one.
@@ -32,39 +40,51 @@ impl Repository {
         Ok(())
     }
 
-    /// Spends the token and sets the password of its user; who that is, if the token was still good. Ends all sessions.
-    /// Whoever has the token reads the mail of the address, which is verified by that.
+    /// Spends the token and sets the password of its user; the proof of that, None if the token was not good any more. Ends
+    /// all sessions. Whoever has the token reads the mail of the address, which is verified by that.
+    ///
+    /// # Errors
+    /// [`Refusal::AccountChanged`].
     pub async fn reset_password(
         &self,
         actor: &Actor,
         token: &OneTimeToken,
-        password_hash: &str,
-    ) -> Result<Option<Uuid>> {
+        owner: &Proven,
+        new: &NewPassword,
+    ) -> Result<Option<Proven>> {
         let mut tx = self.pool.begin().await?;
-        let Some(user) = spend(&mut tx, token, Purpose::ResetPassword).await? else {
+        // First, as in all that changes what guards an account: else two links of one user wait for each other.
+        lock_user(&mut tx, owner.user).await?;
+        if spend(&mut tx, token, Purpose::ResetPassword)
+            .await?
+            .is_none()
+        {
             return Ok(None);
-        };
-        let actor = actor.known_as(user);
-        set_password(&mut tx, &actor, user, password_hash, None).await?;
-        verify(&mut tx, &actor, user).await?;
-        let subject = user.to_string();
+        }
+        let actor = actor.known_as(owner.user);
+        let owner = set_password(&mut tx, &actor, owner, new, None).await?;
+        verify(&mut tx, &actor, owner.user).await?;
+        let subject = owner.user.to_string();
         let action = Action::PasswordReset;
         record(&mut tx, &actor, action, Some(&subject), json!({})).await?;
         tx.commit().await?;
-        Ok(Some(user))
+        Ok(Some(owner))
     }
 
     /// Sets the user's password and ends all sessions but `kept`.
+    ///
+    /// # Errors
+    /// [`Refusal::AccountChanged`].
     pub async fn change_password(
         &self,
         actor: &Actor,
-        user: Uuid,
-        password_hash: &str,
+        owner: &Proven,
+        new: &NewPassword,
         kept: Option<Uuid>,
     ) -> Result<()> {
         let mut tx = self.pool.begin().await?;
-        set_password(&mut tx, actor, user, password_hash, kept).await?;
-        let subject = user.to_string();
+        set_password(&mut tx, actor, owner, new, kept).await?;
+        let subject = owner.user.to_string();
         let action = Action::PasswordChanged;
         record(&mut tx, actor, action, Some(&subject), json!({})).await?;
         tx.commit().await?;
@@ -72,24 +92,41 @@ impl Repository {
     }
 }
 
+async fn lock_user(tx: &mut PgConnection, user: Uuid) -> Result<()> {
+    sqlx::query!("select from users where id = $1 for no key update", user)
+        .fetch_optional(tx)
+        .await?;
+    Ok(())
+}
+
 /// All that goes with a new password: whoever knew the old one is out, links that set another are spent, guesses at the
-/// old one are forgiven, and the owner hears of it.
+/// old one are forgiven, and the owner hears of it. The proof from now on.
 async fn set_password(
     tx: &mut PgConnection,
     actor: &Actor,
-    user: Uuid,
-    password_hash: &str,
+    owner: &Proven,
+    new: &NewPassword,
     kept: Option<Uuid>,
-) -> Result<()> {
-    let email = sqlx::query_scalar!(
-        "update users set password_hash = $2 where id = $1 returning email",
+) -> Result<Proven> {
+    let user = owner.user;
+    let set = sqlx::query!(
+        "update users set password_hash = $3, password_needs_factor = $4, guard_version = guard_version + 1
+          where id = $1 and guard_version = $2
+         returning email, guard_version",
         user,
-        password_hash,
+        owner.guard_version,
+        new.hash,
+        new.needs_factor,
     )
-    .fetch_one(&mut *tx)
-    .await?;
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or(Refusal::AccountChanged)?;
     end_all(tx, actor, user, kept).await?;
     spend_all(tx, user, Purpose::ResetPassword).await?;
-    forgive(tx, &AccountKey::of(&email)).await?;
-    request_mail(tx, user, MailKind::PasswordChanged).await
+    forgive(tx, &AccountKey::of(&set.email)).await?;
+    request_mail(tx, user, MailKind::PasswordChanged).await?;
+    Ok(Proven {
+        user,
+        guard_version: set.guard_version,
+    })
 }

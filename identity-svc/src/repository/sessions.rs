@@ -2,7 +2,7 @@ use chassis::Result;
 use uuid::Uuid;
 
 use super::{Repository, account_failures::forgive};
-use crate::domain::{AccountKey, RefreshToken};
+use crate::domain::{AccountKey, Proven, RefreshToken};
 
 /// A sign-in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,16 +24,27 @@ pub enum Refreshed {
 
 impl Repository {
     /// Opens a session of `lifetime` seconds, however often it is refreshed, and forgets what failed at the account
-    /// before; drops those of the user that are over.
+    /// before; drops those of the user that are over. None if something else guards the account by now: all sessions
+    /// ended when that changed, and this one would be left.
     pub async fn open_session(
         &self,
-        user: Uuid,
+        owner: &Proven,
         account: &AccountKey,
         token: &RefreshToken,
         lifetime: i64,
-    ) -> Result<Session> {
-        let hash = token.hash();
+    ) -> Result<Option<Session>> {
+        let (user, hash) = (owner.user, token.hash());
         let mut tx = self.pool.begin().await?;
+        let unchanged = sqlx::query!(
+            "select from users where id = $1 and guard_version = $2 for no key update",
+            user,
+            owner.guard_version,
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        if unchanged.is_none() {
+            return Ok(None);
+        }
         forgive(&mut tx, account).await?;
         sqlx::query!(
             "delete from refresh_families where user_id = $1 and expires_at < now()",
@@ -59,10 +70,10 @@ impl Repository {
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
-        Ok(Session {
+        Ok(Some(Session {
             id: family,
             user_id: user,
-        })
+        }))
     }
 
     /// Spends `token` and puts `successor` in its place. Of twins at once, one spends it and the others find it spent a

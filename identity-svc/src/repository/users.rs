@@ -15,17 +15,6 @@ pub struct NewUser {
 }
 
 impl Repository {
-    /// The account of an address and its password's hash.
-    pub async fn credentials(&self, email: &Email) -> Result<Option<(Uuid, String)>> {
-        let row = sqlx::query!(
-            "select id, password_hash from users where email = $1",
-            email.as_str()
-        )
-        .fetch_optional(&self.pool)
-        .await?;
-        Ok(row.map(|row| (row.id, row.password_hash)))
-    }
-
     pub async fn user(&self, id: Uuid) -> Result<Option<User>> {
         let user = sqlx::query_as!(
             User,

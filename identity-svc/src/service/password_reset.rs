@@ -1,7 +1,10 @@
 use chassis::{Code, Error, Result};
 
-use super::{Identity, Tokens};
-use crate::domain::{AccountKey, Actor, Email, Limit, OneTimeToken, OwnerWords, Password, Purpose};
+use super::{Identity, Tokens, proof::Unproven};
+use crate::{
+    domain::{AccountKey, Actor, Email, Limit, OneTimeToken, OwnerWords, Password, Purpose},
+    repository::Holder,
+};
 
 impl Identity {
     /// Sends a link to set a new password to the address, if it has an account; the caller cannot tell.
@@ -14,17 +17,19 @@ impl Identity {
         self.repository.request_password_reset(actor, email).await
     }
 
-    /// Sets the password of whoever holds the token and signs them in. Nobody who guesses at the account is in the way of
-    /// that.
+    /// Sets the password of whoever holds the token and, if a second factor guards the account, knows a code; and signs
+    /// them in. Nobody who guesses at the account is in the way of that.
     ///
     /// # Errors
-    /// `invalid-token`; `validation` when the password is guessed easily; `too-many-attempts`; `unavailable`.
+    /// `invalid-token`; `validation` when the password is too short or guessed easily; `second-factor-required` or
+    /// `invalid-code`, and the token stays good; `account-changed`; `too-many-attempts`; `unavailable`.
     #[tracing::instrument(name = "reset_password", skip_all)]
     pub async fn reset_password(
         &self,
         actor: &Actor,
         token: &str,
         password: Password,
+        code: Option<&str>,
     ) -> Result<Tokens> {
         let token = OneTimeToken::parse(token);
         let holder = match &token {
@@ -38,11 +43,45 @@ impl Identity {
         let (Some(token), Some(holder)) = (token, holder) else {
             return self.refuse_token(actor, invalid_token()).await;
         };
-        let owner = OwnerWords::of(&holder.email, &holder.name);
-        let hash = self.passwords.hash(password, owner).await?;
-        let user = self.repository.reset_password(actor, &token, &hash).await?;
-        let user = user.ok_or_else(invalid_token)?;
-        self.admit(user, &AccountKey::of(&holder.email)).await
+        let words = OwnerWords::of(&holder.email, &holder.name);
+        let guarded = self.repository.guarding_secret(holder.id).await?.is_some();
+        if guarded && code.is_none() {
+            return Err(Unproven::CodeNeeded.by_visitor());
+        }
+        // First, so that a password that is not acceptable costs no code.
+        let new = self.new_password(password, words, guarded).await?;
+        let account = AccountKey::of(&holder.email);
+        if guarded {
+            self.prove_code_beside(&token, actor, &holder, code).await?;
+        }
+        let owner = self
+            .repository
+            .reset_password(actor, &token, &holder.owner(), &new)
+            .await?
+            .ok_or_else(invalid_token)?;
+        self.admit(&owner, &account).await
+    }
+
+    /// Requires a good code of whoever has the token. How many they may try is the token's matter: if guesses at the
+    /// account were, anybody could keep its owner out.
+    async fn prove_code_beside(
+        &self,
+        token: &OneTimeToken,
+        actor: &Actor,
+        holder: &Holder,
+        code: Option<&str>,
+    ) -> Result<()> {
+        if !self.repository.count_try(token).await? {
+            return Err(invalid_token());
+        }
+        let proof = self.prove_code(actor, holder.id, code).await?;
+        if proof == Err(Unproven::Code) {
+            let (account, limit) = (AccountKey::of(&holder.email), self.limit(&Limit::FAILURES));
+            self.repository
+                .note_failure(actor, &account, Some(holder.id), limit)
+                .await?;
+        }
+        proof.map_err(Unproven::by_visitor)
     }
 }
 

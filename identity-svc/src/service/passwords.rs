@@ -63,6 +63,12 @@ impl Passwords {
         })
     }
 
+    /// A PHC string that verifies no password that anybody knows.
+    #[must_use]
+    pub fn unknown_hash(&self) -> &str {
+        &self.decoy
+    }
+
     /// A PHC string that verifies the password of this owner.
     ///
     /// # Errors

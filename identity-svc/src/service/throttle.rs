@@ -1,10 +1,9 @@
 use std::time::Duration;
 
 use chassis::{Code, Error, Result};
-use uuid::Uuid;
 
 use super::Identity;
-use crate::domain::{AccountKey, Actor, Email, Limit, Password};
+use crate::domain::{AccountKey, Actor, Limit};
 
 /// Whether addresses of the network are throttled. Accounts always are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -14,38 +13,9 @@ pub enum RateLimits {
 }
 
 impl Identity {
-    /// Whose account the address and the password are; None after a wrong one, or without an account.
-    ///
-    /// Looking at the throttle, at the password, and counting a failure are one turn at hashing: of guesses that come at
-    /// once, no more are looked at than the throttle lets through and others are being hashed meanwhile.
-    ///
     /// # Errors
-    /// `too-many-attempts` while nobody is heard, whatever the password is; `unavailable`.
-    pub(super) async fn proven_by_password(
-        &self,
-        actor: &Actor,
-        email: &str,
-        password: &str,
-    ) -> Result<Option<Uuid>> {
-        let account = AccountKey::of(email);
-        let turn = self.passwords.turn().await?;
-        self.hear(actor, &account).await?;
-        let known = match Email::parse(email) {
-            Ok(email) => self.repository.credentials(&email).await?,
-            Err(_) => None,
-        };
-        let (user, hash) = known.unzip();
-        if turn.verify(Password::attempt(password), hash).await? {
-            return Ok(user);
-        }
-        self.repository
-            .note_failure(actor, &account, user, self.limit(&Limit::FAILURES))
-            .await?;
-        Ok(None)
-    }
-
-    /// Refuses while the account or the actor's address has to wait.
-    async fn hear(&self, actor: &Actor, account: &AccountKey) -> Result<()> {
+    /// `too-many-attempts` while the account or the actor's address has to wait; `unavailable`.
+    pub(super) async fn hear(&self, actor: &Actor, account: &AccountKey) -> Result<()> {
         let failures = self.repository.failures(account).await?;
         if let Some(left) = failures.pause_left() {
             return Err(too_many_attempts(left));
@@ -78,7 +48,8 @@ impl Identity {
         Err(refusal)
     }
 
-    fn limit<'a>(&self, limit: &'a Limit) -> Option<&'a Limit> {
+    /// The limit, if addresses are throttled.
+    pub(super) fn limit<'a>(&self, limit: &'a Limit) -> Option<&'a Limit> {
         match self.rate_limits {
             RateLimits::On => Some(limit),
             RateLimits::Off => None,

@@ -39,7 +39,7 @@ impl Identity {
     }
 }
 
-fn no_such_user() -> Error {
+pub(super) fn no_such_user() -> Error {
     Error::not_found("there is no such user")
 }
 

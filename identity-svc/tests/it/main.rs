@@ -1,12 +1,15 @@
 //! identity-svc from outside: over HTTP and gRPC, on a database of its own per test.
 #![allow(clippy::unwrap_used)]
 
+mod factors;
+mod losing_a_factor;
 mod openapi;
 mod pages;
 mod passwords;
 mod recovery;
 mod registration;
 mod roles;
+mod second_factor;
 mod sessions;
 mod sign_in;
 mod start;

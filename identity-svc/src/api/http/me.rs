@@ -49,7 +49,7 @@ pub async fn me(State(identity): State<Arc<Identity>>, caller: Caller) -> Result
 }
 
 /// A token may outlive its user.
-fn gone(error: Error) -> Error {
+pub fn gone(error: Error) -> Error {
     match error.code() {
         Code::NotFound => Error::unauthenticated("this account is no more"),
         _ => error,

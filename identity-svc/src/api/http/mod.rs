@@ -8,6 +8,7 @@ mod jwks;
 mod manager;
 mod me;
 mod roles;
+mod second_factor;
 mod users;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ struct Context {
     ),
     tags(
         (name = "auth", description = "Registering, signing in and out"),
+        (name = "second factor", description = "What guards an account beside its password"),
         (name = "users", description = "People and the roles they hold"),
         (name = "roles", description = "Roles and what they permit"),
     ),
@@ -59,6 +61,16 @@ fn operations() -> OpenApiRouter<Context> {
         .routes(routes!(me::me))
         .routes(routes!(me::change_password::change_password))
         .routes(routes!(me::request_verification::request_verification))
+        .routes(routes!(
+            second_factor::get::get_second_factor,
+            second_factor::begin::begin_second_factor
+        ))
+        .routes(routes!(second_factor::confirm::confirm_second_factor))
+        .routes(routes!(
+            second_factor::renew_recovery_codes::renew_recovery_codes
+        ))
+        .routes(routes!(second_factor::disable::disable_second_factor))
+        .routes(routes!(second_factor::remove::remove_second_factor))
         .routes(routes!(users::list::list_users))
         .routes(routes!(users::get::get_user))
         .routes(routes!(users::set_roles::set_user_roles))

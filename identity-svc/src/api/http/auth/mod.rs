@@ -42,6 +42,11 @@ fn response(tokens: &service::Tokens) -> TokenResponse {
     ([(header::CACHE_CONTROL, "no-store")], Json(body))
 }
 
+/// The code, if there is one: a form sends an empty field.
+fn given(code: Option<&str>) -> Option<&str> {
+    code.filter(|code| !code.trim().is_empty())
+}
+
 /// Names a session by its refresh token.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

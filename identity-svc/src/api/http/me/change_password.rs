@@ -18,8 +18,8 @@ use crate::{
 pub struct PasswordChange {
     #[schema(format = Password)]
     current_password: String,
-    /// Any characters, as long as they are not guessed easily.
-    #[schema(min_length = 15, max_length = 128, format = Password)]
+    /// Any characters, as long as they are not guessed easily; 15 at least, or 8 if a second factor guards the account.
+    #[schema(min_length = 8, max_length = 128, format = Password)]
     new_password: String,
 }
 
@@ -36,6 +36,7 @@ pub struct PasswordChange {
         (status = 204, description = "Changed"),
         (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`invalid-credentials`: the current password is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`account-changed`: the password or the second factor was changed meanwhile", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`new_password` is not acceptable", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too-many-attempts`: wait as long as `Retry-After` says", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Too many at once", body = Problem, content_type = "application/problem+json"),
@@ -47,7 +48,7 @@ pub async fn change_password(
     State(identity): State<Arc<Identity>>,
     Body(body): Body<PasswordChange>,
 ) -> Result<StatusCode> {
-    let new = Password::parse(&body.new_password, PasswordRule::Alone)
+    let new = Password::parse(&body.new_password, PasswordRule::BesideSecondFactor)
         .map_err(invalid("new_password"))?;
     let (actor, session) = (from.by(&caller), caller.claims.sid);
     identity

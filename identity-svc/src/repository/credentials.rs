@@ -1,0 +1,32 @@
+use chassis::Result;
+
+use super::Repository;
+use crate::domain::{Email, Proven};
+
+/// What opens an account.
+#[derive(Clone)]
+pub struct Credentials {
+    /// Whoever knows the password is this, as far as the password goes.
+    pub owner: Proven,
+    /// A PHC string.
+    pub password_hash: String,
+}
+
+impl Repository {
+    /// What opens the account of an address.
+    pub async fn credentials(&self, email: &Email) -> Result<Option<Credentials>> {
+        let row = sqlx::query!(
+            "select id, password_hash, guard_version from users where email = $1",
+            email.as_str()
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(row.map(|row| Credentials {
+            owner: Proven {
+                user: row.id,
+                guard_version: row.guard_version,
+            },
+            password_hash: row.password_hash,
+        }))
+    }
+}
