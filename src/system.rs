@@ -97,6 +97,10 @@ impl Configs {
         self.worker.inventory_grpc_url = inventory_grpc;
         self.worker.order_grpc_url = order_grpc;
 
+        if self.worker.public_url.is_none() {
+            self.worker.public_url = Some(url(self.gateway.http_addr).parse()?);
+        }
+
         self.gateway.identity_http_url = identity_http.parse()?;
         self.gateway.inventory_http_url = url(self.inventory.http_addr).parse()?;
         self.gateway.order_http_url = url(self.order.http_addr).parse()?;
@@ -269,6 +273,7 @@ mod tests {
         configs.order.http_addr = "127.0.0.1:5".parse().unwrap();
         configs.order.grpc_addr = "127.0.0.1:6".parse().unwrap();
         configs.worker.http_addr = "127.0.0.1:7".parse().unwrap();
+        configs.gateway.http_addr = "127.0.0.1:8".parse().unwrap();
         configs.wire().unwrap();
         // Whatever names another service names it by its new port, and no default is left.
         let text = format!("{configs:?}");

@@ -4,7 +4,10 @@ use anyhow::{Context as _, bail};
 use chassis::{client_address::TrustedProxies, config::Secret};
 use clap::value_parser;
 
-use crate::domain::{Email, Password};
+use crate::{
+    domain::{Email, OwnerWords, Password, PasswordRule, PersonName},
+    service::RateLimits,
+};
 
 /// identity-svc's configuration, all of it from the environment.
 #[derive(clap::Parser, Clone, Debug)]
@@ -77,11 +80,21 @@ pub struct Config {
     )]
     pub trusted_proxies: TrustedProxies,
 
+    /// `off`: addresses of the network are not throttled, for load tests. Accounts always are.
+    #[arg(
+        long,
+        env = "RATE_LIMITS",
+        default_value = "on",
+        value_enum,
+        value_name = "RATE_LIMITS"
+    )]
+    pub rate_limits: RateLimits,
+
     /// Address of the administrator made at the first start; together with ADMIN_PASSWORD.
     #[arg(long, env = "ADMIN_EMAIL", value_name = "ADMIN_EMAIL")]
     pub admin_email: Option<String>,
 
-    /// Password of the administrator made at the first start, 15 to 128 characters.
+    /// Password of the administrator made at the first start, 15 to 128 characters that nobody guesses.
     #[arg(
         long,
         env = "ADMIN_PASSWORD",
@@ -117,10 +130,14 @@ impl Config {
             .filter(|password| !password.is_empty());
         match (email, password) {
             (None, None) => Ok(None),
-            (Some(email), Some(password)) => Ok(Some((
-                Email::parse(email).context("bad configuration: ADMIN_EMAIL")?,
-                Password::parse(password).context("bad configuration: ADMIN_PASSWORD")?,
-            ))),
+            (Some(email), Some(password)) => {
+                let email = Email::parse(email).context("bad configuration: ADMIN_EMAIL")?;
+                let owner = OwnerWords::of(email.as_str(), PersonName::administrator().as_str());
+                let password = Password::parse(password, PasswordRule::Alone)
+                    .and_then(|password| password.resists_guessing(&owner).map(|()| password))
+                    .context("bad configuration: ADMIN_PASSWORD")?;
+                Ok(Some((email, password)))
+            }
             (Some(_), None) => {
                 bail!("bad configuration: ADMIN_EMAIL is set, but ADMIN_PASSWORD is not")
             }
@@ -166,6 +183,11 @@ mod tests {
             (None, good, "ADMIN_EMAIL"),
             (Some("nobody"), good, "ADMIN_EMAIL"),
             (Some("a@example.com"), Some("hunter2"), "ADMIN_PASSWORD"),
+            (
+                Some("a@example.com"),
+                Some("administrator12"),
+                "ADMIN_PASSWORD",
+            ),
         ] {
             let error = format!("{:#}", config(email, password).administrator().unwrap_err());
             assert!(error.contains(variable), "{error}");

@@ -26,6 +26,7 @@ pub use crate::{
     api::http::openapi,
     config::Config,
     domain::{BUILT_IN as BUILT_IN_ROLES, Permission},
+    service::RateLimits,
 };
 use crate::{
     repository::Repository,
@@ -97,6 +98,7 @@ pub async fn open(pool: PgPool, config: &Config) -> anyhow::Result<Doors> {
         passwords,
         config.access_token_seconds,
         system_secret,
+        config.rate_limits,
     )
     .await?;
     let identity = Arc::new(identity);

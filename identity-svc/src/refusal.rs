@@ -11,6 +11,10 @@ impl From<Refusal> for Error {
             Refusal::AdminManagesUsers | Refusal::BuiltInRole => "built-in-role",
             Refusal::RoleInUse => "role-in-use",
             Refusal::RoleExists => "role-exists",
+            Refusal::SecondFactorEnabled => "second-factor-enabled",
+            Refusal::PasswordTooShort => "password-too-short",
+            Refusal::OwnSecondFactor => "own-second-factor",
+            Refusal::AccountChanged => "account-changed",
         };
         Self::new(Code::Conflict, kind, refusal.to_string())
     }

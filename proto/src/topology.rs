@@ -38,6 +38,12 @@ pub const WORKER_ORDER_MAILS: Queue = Queue {
     bindings: &["order.created.v1", "order.created_with_incentive.v1"],
 };
 
+/// worker makes jobs of the mails that people are to get about their accounts.
+pub const WORKER_ACCOUNT_MAILS: Queue = Queue {
+    name: "worker.account-mails",
+    bindings: &["identity.mail_requested.v1"],
+};
+
 /// worker stores what the services log at ERROR.
 pub const WORKER_ERRORS: Queue = Queue {
     name: "worker.errors",
@@ -51,5 +57,6 @@ pub const QUEUES: &[Queue] = &[
     ORDER_POINTS,
     INVENTORY_ORDERS,
     WORKER_ORDER_MAILS,
+    WORKER_ACCOUNT_MAILS,
     WORKER_ERRORS,
 ];

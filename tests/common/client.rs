@@ -1,4 +1,7 @@
-use std::time::{Duration, Instant};
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
@@ -73,7 +76,13 @@ impl Answer {
 
 impl Client {
     pub fn new(base: &str) -> Self {
+        Self::from_address(base, None)
+    }
+
+    /// One that comes from this address of the machine.
+    pub fn from_address(base: &str, address: Option<IpAddr>) -> Self {
         let http = reqwest::Client::builder()
+            .local_address(address)
             .timeout(Duration::from_secs(60))
             .build()
             .expect("a client");

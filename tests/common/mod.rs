@@ -9,10 +9,12 @@ pub mod faults;
 pub mod grpc;
 pub mod invariants;
 pub mod lines;
+pub mod mailbox;
 pub mod shop;
 mod wait;
 
 pub use client::{Answer, Client};
 pub use lines::Lines;
+pub use mailbox::{mailed_token, mails};
 pub use shop::Shop;
 pub use wait::until;

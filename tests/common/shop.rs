@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use chassis::{
     amqp::Bus,
@@ -131,6 +131,11 @@ impl Shop {
     /// Somebody who is not signed in.
     pub fn visitor(&self) -> Client {
         Client::new(&self.url)
+    }
+
+    /// The same, who comes from this address of the machine.
+    pub fn visitor_from(&self, address: IpAddr) -> Client {
+        Client::from_address(&self.url, Some(address))
     }
 
     /// A new customer, signed in.

@@ -11,6 +11,7 @@ mod forgeries;
 mod internal_calls;
 mod kept_permissions;
 mod permissions;
+mod recovery;
 mod roles;
 mod sessions;
 mod tokens;

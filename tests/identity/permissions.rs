@@ -110,10 +110,24 @@ pub(crate) fn table() -> Vec<Row> {
             .with(json!({"email": crate::common::shop::ADMIN_EMAIL, "password": crate::common::shop::ADMIN_PASSWORD})),
         row("POST", "/v1/auth/refresh", Anyone, 200).with(json!({"refresh_token": "{refresh_token}"})),
         row("POST", "/v1/auth/logout", Anyone, 204).with(json!({"refresh_token": "never issued"})),
+        row("POST", "/v1/auth/verify-email", Anyone, 422).with(json!({"token": "never issued"})),
+        row("POST", "/v1/auth/password-reset", Anyone, 202).with(json!({"email": "{me}@people.example"})),
+        row("POST", "/v1/auth/password-reset/confirm", Anyone, 422)
+            .with(json!({"token": "never issued", "password": "correct horse battery"})),
         row("GET", "/v1/me", SignedIn, 200),
         row("GET", "/v1/me/sessions", SignedIn, 200),
         row("DELETE", "/v1/me/sessions?keep_current=true", SignedIn, 204),
         row("DELETE", "/v1/me/sessions/{session}", SignedIn, 404),
+        row("PUT", "/v1/me/password", SignedIn, 403)
+            .with(json!({"current_password": "never set", "new_password": "correct horse battery"})),
+        row("POST", "/v1/me/email-verification", SignedIn, 202),
+        row("GET", "/v1/me/second-factor", SignedIn, 200),
+        row("POST", "/v1/me/second-factor", SignedIn, 403).with(json!({"password": "never set"})),
+        row("POST", "/v1/me/second-factor/confirm", SignedIn, 404).with(json!({"code": "123456"})),
+        row("POST", "/v1/me/second-factor/recovery-codes", SignedIn, 403)
+            .with(json!({"password": "never set", "code": "123456"})),
+        row("POST", "/v1/me/second-factor/disable", SignedIn, 403)
+            .with(json!({"password": "never set", "code": "123456"})),
         row("GET", "/v1/users", Admin, 200),
         row("GET", "/v1/users/{user}", Admin, 200),
         row("PUT", "/v1/users/{user}/roles", Admin, 200).with(json!({"roles": ["customer"]})),
@@ -121,6 +135,7 @@ pub(crate) fn table() -> Vec<Row> {
         row("POST", "/v1/users/{user}/enable", Admin, 200),
         row("GET", "/v1/users/{user}/sessions", Admin, 200),
         row("DELETE", "/v1/users/{user}/sessions", Admin, 204),
+        row("DELETE", "/v1/users/{user}/second-factor", Admin, 204),
         row("GET", "/v1/roles", Admin, 200),
         row("POST", "/v1/roles", Admin, 201).with(json!({"name": "role-{me}", "permissions": []})),
         row("PUT", "/v1/roles/{role}", Admin, 200).with(json!({"permissions": ["reports:read"]})),

@@ -34,6 +34,8 @@ async fn a_bad_value_stops_the_start_and_names_its_variable() {
         ("ORDER_HOLD_TTL_SECONDS", "0"),
         ("WORKER_POLL_MILLIS", "soon"),
         ("MAIL_FROM", "nobody"),
+        ("PUBLIC_URL", "nowhere"),
+        ("RATE_LIMITS", "sometimes"),
         ("MAIL_SMTP_URL", "hunter2"),
         ("AMQP_URL", "http://user:hunter2@127.0.0.1"),
         ("AMQP_NAMESPACE", "two words"),
@@ -111,6 +113,8 @@ async fn help_lists_every_variable() {
         "ADMIN_EMAIL",
         "ADMIN_PASSWORD",
         "MAIL_DIR",
+        "PUBLIC_URL",
+        "RATE_LIMITS",
         "RUST_LOG",
     ] {
         assert!(

@@ -1,25 +1,6 @@
-use std::{fs, path::Path};
-
-use quoted_printable::{ParseMode, decode};
 use serde_json::{Value, json};
 
-use crate::common::{Shop, until};
-
-/// The mails in a folder, decoded.
-pub fn mailbox(folder: &Path) -> Vec<String> {
-    let Ok(files) = fs::read_dir(folder) else {
-        return Vec::new();
-    };
-    files
-        .map(|file| file.expect("a readable folder").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "eml"))
-        .map(|path| {
-            let mail = fs::read(path).expect("a readable mail");
-            let text = decode(mail, ParseMode::Robust).expect("quoted-printable text");
-            String::from_utf8(text).expect("UTF-8")
-        })
-        .collect()
-}
+use crate::common::{Shop, mails, until};
 
 /// The state of each job of this kind.
 async fn states(shop: &Shop, kind: &str) -> Vec<String> {
@@ -61,7 +42,7 @@ async fn an_order_yields_one_mail_that_tells_of_it() {
     })
     .await;
     shop.check_invariants().await;
-    let mails = mailbox(&shop.configs.worker.mail.mail_dir);
+    let mails = mails(&shop, "order-confirmation");
     assert_eq!(mails.len(), 1, "{mails:#?}");
     let mail = &mails[0];
     let me = buyer.get("/v1/me").await.expect(200);
@@ -102,6 +83,6 @@ async fn a_cancelled_order_had_its_mail_and_gets_no_other() {
     })
     .await;
     shop.check_invariants().await;
-    assert_eq!(mailbox(&shop.configs.worker.mail.mail_dir).len(), 2);
+    assert_eq!(mails(&shop, "order-confirmation").len(), 2);
     shop.close().await;
 }

@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod account_mails;
 mod errors;
 mod mails;
 mod operators;

@@ -1,6 +1,8 @@
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, str::FromStr, time::Duration};
 
+use anyhow::{Context as _, ensure};
 use chassis::{amqp, config::Secret};
+use http::Uri;
 
 use crate::{jobs::Keep, mail, queue::Timing};
 
@@ -119,6 +121,11 @@ pub struct Config {
     )]
     pub order_grpc_url: String,
 
+    /// How people reach the system, for links in mails, for example https://shop.example; by default it is
+    /// http://127.0.0.1:8080 or, with all services in one process, where the gateway listens
+    #[arg(long, env = "PUBLIC_URL", value_name = "PUBLIC_URL")]
+    pub public_url: Option<PublicUrl>,
+
     #[command(flatten)]
     pub mail: mail::Config,
 
@@ -137,6 +144,11 @@ impl Config {
         }
     }
 
+    pub(crate) fn public_url(&self) -> PublicUrl {
+        let here = || PublicUrl("http://127.0.0.1:8080".to_owned());
+        self.public_url.clone().unwrap_or_else(here)
+    }
+
     pub(crate) fn keep(&self) -> Keep {
         let hours = |hours: u32| Duration::from_secs(u64::from(hours) * 3_600);
         let days = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
@@ -145,6 +157,70 @@ impl Config {
             inbox: days(self.keep_inbox_days),
             jobs: days(self.keep_jobs_days),
             errors: days(self.keep_errors_days),
+        }
+    }
+}
+
+/// Where the system's pages are found: scheme and host, with a path in front of its own if need be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl(String);
+
+impl PublicUrl {
+    /// The address of a page. A token goes behind the `#`, which a browser sends to nobody: no log gets it, and no other
+    /// site as a referrer.
+    pub(crate) fn link(&self, page: &str, token: &str) -> String {
+        let Self(base) = self;
+        if token.is_empty() {
+            format!("{base}{page}")
+        } else {
+            format!("{base}{page}#token={token}")
+        }
+    }
+}
+
+impl FromStr for PublicUrl {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let url: Uri = text.parse().context("not a URL")?;
+        ensure!(
+            matches!(url.scheme_str(), Some("http" | "https")),
+            "it must begin with http:// or https://"
+        );
+        let authority = url.authority().context("it names no host")?.as_str();
+        ensure!(
+            !authority.contains('@') && url.query().is_none() && !text.contains('#'),
+            "it must be an address that pages can be appended to"
+        );
+        Ok(Self(text.trim_end_matches('/').to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_lead_to_the_public_url() {
+        let link = |base: &str, token| base.parse::<PublicUrl>().unwrap().link("/a", token);
+        assert_eq!(link("http://127.0.0.1:8080", ""), "http://127.0.0.1:8080/a");
+        assert_eq!(
+            link("https://shop.example/", "x"),
+            "https://shop.example/a#token=x"
+        );
+        assert_eq!(
+            link("https://example.com/shop/", ""),
+            "https://example.com/shop/a"
+        );
+        for bad in [
+            "",
+            "shop.example",
+            "ftp://shop.example",
+            "https://user@shop.example",
+            "https://shop.example?a=b",
+            "https://shop.example/#a",
+        ] {
+            assert!(bad.parse::<PublicUrl>().is_err(), "{bad}");
         }
     }
 }

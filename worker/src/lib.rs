@@ -15,11 +15,11 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use apalis_postgres::PostgresStorage;
 use chassis::{Service, amqp::Bus, auth::Auth, grpc::Peers, postgres};
-use proto::topology::{WORKER_ERRORS, WORKER_ORDER_MAILS};
+use proto::topology::{WORKER_ACCOUNT_MAILS, WORKER_ERRORS, WORKER_ORDER_MAILS};
 use sqlx::{PgPool, migrate::Migrator};
 
 pub use crate::{
-    config::Config,
+    config::{Config, PublicUrl},
     http::{openapi, router},
 };
 
@@ -73,6 +73,12 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
         pool.clone(),
         bus.clone(),
         Arc::new(events::EnqueueOrderMails),
+    );
+    service.consume(
+        WORKER_ACCOUNT_MAILS,
+        pool.clone(),
+        bus.clone(),
+        Arc::new(events::EnqueueAccountMails),
     );
     service.consume(
         WORKER_ERRORS,

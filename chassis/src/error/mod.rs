@@ -207,6 +207,12 @@ impl Error {
         &self.0.detail
     }
 
+    /// When the caller may try again, if the error says so.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
     #[must_use]
     pub fn fields(&self) -> &[FieldError] {
         &self.0.fields

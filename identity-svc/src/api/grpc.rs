@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use chassis::{Error, auth::Permissions as _};
-use proto::identity::v1::{
-    CheckPermissionRequest, CheckPermissionResponse, GetUserRequest, GetUserResponse,
-    PrepareMailRequest, PrepareMailResponse, RotateKeysRequest, RotateKeysResponse,
-    identity_service_server::{IdentityService, IdentityServiceServer},
+use proto::{
+    events::identity::MailKind,
+    identity::v1::{
+        CheckPermissionRequest, CheckPermissionResponse, GetUserRequest, GetUserResponse,
+        PrepareMailRequest, PrepareMailResponse, RotateKeysRequest, RotateKeysResponse,
+        identity_service_server::{IdentityService, IdentityServiceServer},
+    },
 };
 use tonic::{Request, Response, Status, service::Routes};
 use uuid::Uuid;
@@ -55,9 +58,24 @@ impl IdentityService for Api {
 
     async fn prepare_mail(
         &self,
-        _: Request<PrepareMailRequest>,
+        request: Request<PrepareMailRequest>,
     ) -> Result<Response<PrepareMailResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let request = request.into_inner();
+        let kind = MailKind::parse(&request.kind)
+            .ok_or_else(|| Error::invalid_field("kind", "there is no such mail"))?;
+        let mail = self
+            .identity
+            .prepare_mail(user_id(&request.user_id)?, kind)
+            .await?;
+        let (token, lifetime) = mail.token.unzip();
+        let minutes = lifetime.map_or(0, |lifetime| lifetime.as_secs() / 60);
+        Ok(Response::new(PrepareMailResponse {
+            email: mail.email,
+            name: mail.name,
+            token: token.map_or_else(String::new, |token| token.encode()),
+            token_minutes: i32::try_from(minutes).map_err(Error::internal)?,
+            obsolete: mail.obsolete,
+        }))
     }
 
     async fn rotate_keys(

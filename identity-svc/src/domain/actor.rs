@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use uuid::Uuid;
 
@@ -37,6 +37,16 @@ impl Origin {
         }
     }
 
+    /// Whose addresses are counted together: of IPv6, somebody is given a /64 at least.
+    #[must_use]
+    pub fn network(&self) -> Option<IpAddr> {
+        const HOST: u128 = u64::MAX as u128;
+        self.address.map(|address| match address {
+            IpAddr::V4(address) => IpAddr::V4(address),
+            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !HOST)),
+        })
+    }
+
     /// Somebody who is not signed in.
     #[must_use]
     pub fn visitor(self) -> Actor {
@@ -67,6 +77,18 @@ impl Actor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_of_one_home_are_one_network() {
+        let network = |text: &str| Origin::new(text.parse().unwrap(), None).network().unwrap();
+        assert_eq!(network("192.0.2.7").to_string(), "192.0.2.7");
+        assert_eq!(
+            network("2001:db8:0:1:a:b:c:d").to_string(),
+            "2001:db8:0:1::"
+        );
+        assert_ne!(network("2001:db8:0:1::1"), network("2001:db8:0:2::1"));
+        assert_eq!(Origin::default().network(), None);
+    }
 
     #[test]
     fn what_a_client_calls_itself_is_kept_with_measure() {

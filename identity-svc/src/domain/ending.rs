@@ -11,6 +11,10 @@ pub enum Ending {
     /// Its owner had so many, and it was the oldest.
     TooMany,
     UserDisabled,
+    /// The password is another one.
+    PasswordSet,
+    /// A second factor guards the account from now on, or none any more.
+    SecondFactorChanged,
 }
 
 impl Ending {
@@ -24,6 +28,8 @@ impl Ending {
             Self::TokenReused => "refresh_token_reused",
             Self::TooMany => "too_many_sessions",
             Self::UserDisabled => "user_disabled",
+            Self::PasswordSet => "password_set",
+            Self::SecondFactorChanged => "second_factor_changed",
         }
     }
 }

@@ -1,31 +1,45 @@
 //! What identity-svc's words mean, and the rules that need no database.
 
+mod account_key;
 mod action;
 mod actor;
 mod audit_filter;
 mod device;
 mod email;
 mod ending;
+mod factor_secret;
+mod failures;
+mod limit;
+mod one_time_token;
 mod our_service;
 mod password;
 mod permission;
 mod person_name;
+mod proven;
 mod reason;
+mod recovery_code;
 mod refresh_token;
 mod role;
 mod user;
 
+pub use account_key::AccountKey;
 pub use action::Action;
 pub use actor::{Actor, Origin};
 pub use audit_filter::AuditFilter;
 pub use device::device;
 pub use email::Email;
 pub use ending::Ending;
+pub use factor_secret::FactorSecret;
+pub use failures::Failures;
+pub use limit::Limit;
+pub use one_time_token::{OneTimeToken, Purpose};
 pub use our_service::OurService;
-pub use password::Password;
+pub use password::{OwnerWords, Password, PasswordRule};
 pub use permission::Permission;
 pub use person_name::PersonName;
+pub use proven::Proven;
 pub use reason::Reason;
+pub use recovery_code::RecoveryCode;
 pub use refresh_token::{RefreshSecret, RefreshToken};
 pub use role::{ADMIN, BUILT_IN, CUSTOMER, Role, RoleDefinition, RoleName};
 pub use user::User;
@@ -54,4 +68,12 @@ pub enum Refusal {
     RoleInUse,
     #[error("there is a role of this name")]
     RoleExists,
+    #[error("a second factor guards the account; disable it first")]
+    SecondFactorEnabled,
+    #[error("the password is too short to guard the account alone; change it first")]
+    PasswordTooShort,
+    #[error("managers take away the second factors of others; disable your own by its code")]
+    OwnSecondFactor,
+    #[error("the password or the second factor was changed meanwhile; try again")]
+    AccountChanged,
 }

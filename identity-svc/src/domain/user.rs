@@ -7,6 +7,8 @@ pub struct User {
     pub id: Uuid,
     pub email: String,
     pub name: String,
+    /// The user showed to read the mail that goes to the address.
+    pub email_verified: bool,
     /// In alphabetical order.
     pub roles: Vec<String>,
     /// In alphabetical order. Whoever is disabled has none.

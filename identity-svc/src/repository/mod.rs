@@ -1,12 +1,22 @@
 //! identity-svc's tables. A function here is one transaction: rows, version and event together.
 
+mod account_failures;
+mod address_counts;
 mod administrators;
 mod audit_log;
+mod credentials;
 mod disabling;
+mod email_verification;
 mod ended_sessions;
 mod ending;
 mod keys;
+mod mails;
+mod one_time_tokens;
+mod password_changes;
+mod recovery_codes;
+mod registration;
 mod roles;
+mod second_factors;
 mod sessions;
 mod users;
 
@@ -20,8 +30,12 @@ use uuid::Uuid;
 
 pub use administrators::Administrator;
 pub use audit_log::AuditEntry;
+pub use credentials::Credentials;
 pub use ended_sessions::EndedSession;
 pub use keys::{Keys, StoredKey};
+pub use one_time_tokens::Holder;
+pub use password_changes::NewPassword;
+pub use second_factors::SecondFactor;
 pub use sessions::{LiveSession, Refreshed, Session};
 pub use users::NewUser;
 

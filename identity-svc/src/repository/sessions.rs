@@ -4,8 +4,8 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Repository, audit_log::record, ending::note_ended};
-use crate::domain::{Action, Actor, Ending, RefreshToken};
+use super::{Repository, account_failures::forgive, audit_log::record, ending::note_ended};
+use crate::domain::{AccountKey, Action, Actor, Ending, Proven, RefreshToken};
 
 /// So many sessions of a user go on at once, so that nobody fills the table.
 const MOST_SESSIONS: i64 = 100;
@@ -41,26 +41,32 @@ pub enum Refreshed {
 }
 
 impl Repository {
-    /// Opens a session of `lifetime` seconds, however often it is refreshed; drops those of the user that are over, and
-    /// ends the oldest of too many. None if the user is disabled.
+    /// Opens a session of `lifetime` seconds, however often it is refreshed, and forgets what failed at the account
+    /// before; drops those of the user that are over, and ends the oldest of too many. None if the user is disabled, or
+    /// something else guards the account by now: all sessions ended when that changed, and this one would be left.
     pub async fn open_session(
         &self,
         actor: &Actor,
-        user: Uuid,
+        owner: &Proven,
+        account: &AccountKey,
         token: &RefreshToken,
         lifetime: i64,
     ) -> Result<Option<Session>> {
+        let user = owner.user;
         let mut tx = self.pool.begin().await?;
-        // Who disables the user waits until the session is there to be ended; who opens another, until it is counted.
-        let enabled = sqlx::query!(
-            "select from users where id = $1 and disabled_at is null for no key update",
-            user
+        // Who disables the user, or sets what guards the account, waits until the session is there to be ended; who opens
+        // another, until it is counted.
+        let unchanged = sqlx::query!(
+            "select from users where id = $1 and disabled_at is null and guard_version = $2 for no key update",
+            user,
+            owner.guard_version,
         )
         .fetch_optional(&mut *tx)
         .await?;
-        if enabled.is_none() {
+        if unchanged.is_none() {
             return Ok(None);
         }
+        forgive(&mut tx, account).await?;
         let actor = actor.known_as(user);
         make_room(&mut tx, &actor, user).await?;
         let session = Session {
@@ -153,6 +159,17 @@ impl Repository {
         };
         tx.commit().await?;
         Ok(outcome)
+    }
+
+    /// Whether a refresh token was ever given out, however its session ended.
+    pub async fn was_issued(&self, token: &RefreshToken) -> Result<bool> {
+        let issued = sqlx::query_scalar!(
+            r#"select exists (select from refresh_tokens where hash = $1) as "issued!""#,
+            &token.hash(),
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(issued)
     }
 }
 

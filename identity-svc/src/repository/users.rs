@@ -1,10 +1,10 @@
 use chassis::{Error, Result, error::FieldError};
-use proto::events::identity::{USER_CHANGED, USER_REGISTERED};
+use proto::events::identity::USER_CHANGED;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{Repository, audit_log::record, lock_administrators, require_administrator, tell};
-use crate::domain::{ADMIN, Action, Actor, CUSTOMER, Email, PersonName, RoleName, User};
+use crate::domain::{ADMIN, Action, Actor, Email, PersonName, RoleName, User};
 
 /// Somebody who registers.
 #[derive(Debug, Clone)]
@@ -16,64 +16,11 @@ pub struct NewUser {
 }
 
 impl Repository {
-    /// Adds a customer; false if the address has an account, which stays as it is.
-    pub async fn add_customer(&self, actor: &Actor, new: NewUser) -> Result<bool> {
-        let mut tx = self.pool.begin().await?;
-        let id = Uuid::now_v7();
-        let added = sqlx::query!(
-            "insert into users (id, email, name, password_hash) values ($1, $2, $3, $4)
-             on conflict (email) do nothing",
-            id,
-            new.email.as_str(),
-            new.name.as_str(),
-            new.password_hash,
-        )
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
-        if added == 0 {
-            return Ok(false);
-        }
-        sqlx::query!(
-            "insert into user_roles (user_id, role) values ($1, $2)",
-            id,
-            CUSTOMER
-        )
-        .execute(&mut *tx)
-        .await?;
-        tell(&mut tx, USER_REGISTERED, id).await?;
-        let subject = id.to_string();
-        let action = Action::UserRegistered;
-        record(&mut tx, actor, action, Some(&subject), json!({})).await?;
-        tx.commit().await?;
-        Ok(true)
-    }
-
-    /// The account of an address and its password's hash; no password is right for one that is disabled.
-    pub async fn credentials(&self, email: &Email) -> Result<Option<(Uuid, Option<String>)>> {
-        let row = sqlx::query!(
-            "select id, case when disabled_at is null then password_hash end as password_hash
-               from users where email = $1",
-            email.as_str()
-        )
-        .fetch_optional(&self.pool)
-        .await?;
-        Ok(row.map(|row| (row.id, row.password_hash)))
-    }
-
-    /// Notes that somebody could not sign in. `user` is whose account it is, if it is somebody's: what is done is the
-    /// same.
-    pub async fn note_failed_sign_in(&self, actor: &Actor, user: Option<Uuid>) -> Result<()> {
-        let mut conn = self.pool.acquire().await?;
-        let subject = user.map(|user| user.to_string());
-        let (action, subject) = (Action::SignInFailed, subject.as_deref());
-        record(&mut conn, actor, action, subject, json!({})).await
-    }
-
     pub async fn user(&self, id: Uuid) -> Result<Option<User>> {
         let user = sqlx::query_as!(
             User,
-            r#"select id, email, name, created_at, disabled_at is not null as "disabled!",
+            r#"select id, email, name, email_verified_at is not null as "email_verified!", created_at,
+                      disabled_at is not null as "disabled!",
                       array(select role from user_roles where user_id = id order by role) as "roles!",
                       array(select distinct permission
                               from user_roles join role_permissions using (role)
@@ -97,7 +44,8 @@ impl Repository {
     ) -> Result<Vec<User>> {
         let users = sqlx::query_as!(
             User,
-            r#"select id, email, name, created_at, disabled_at is not null as "disabled!",
+            r#"select id, email, name, email_verified_at is not null as "email_verified!", created_at,
+                      disabled_at is not null as "disabled!",
                       array(select role from user_roles where user_id = id order by role) as "roles!",
                       array(select distinct permission
                               from user_roles join role_permissions using (role)

@@ -2,7 +2,7 @@ use anyhow::bail;
 
 use super::Identity;
 use crate::{
-    domain::{Actor, Email, Password, PersonName},
+    domain::{Actor, Email, OwnerWords, Password, PersonName},
     repository::{Administrator, NewUser},
 };
 
@@ -16,10 +16,12 @@ impl Identity {
         email: Email,
         password: Password,
     ) -> anyhow::Result<()> {
+        let name = PersonName::administrator();
+        let owner = OwnerWords::of(email.as_str(), name.as_str());
         let new = NewUser {
             email,
-            name: PersonName::administrator(),
-            password_hash: self.passwords.hash(password).await?,
+            name,
+            password_hash: self.passwords.hash(password, owner).await?,
         };
         let system = Actor::system();
         match self.repository.ensure_administrator(&system, new).await? {

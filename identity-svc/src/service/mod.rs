@@ -4,14 +4,21 @@ mod access_tokens;
 mod administrator;
 mod audit_log;
 mod disabling;
+mod email_verification;
+mod mails;
 mod our_services;
+mod password_change;
+mod password_reset;
 mod passwords;
+mod proof;
 mod refresh;
 mod register;
 mod roles;
+mod second_factor;
 mod sessions;
 mod sign_in;
 mod sign_out;
+mod throttle;
 mod trust;
 mod users;
 
@@ -19,6 +26,7 @@ use chassis::{Result, auth::secrets::SystemSecret};
 
 pub use access_tokens::{AccessTokens, PublicKey};
 pub use passwords::Passwords;
+pub use throttle::RateLimits;
 
 use crate::{
     domain::{RefreshSecret, RefreshToken},
@@ -35,6 +43,7 @@ pub struct Identity {
     access: AccessTokens,
     refresh_secret: RefreshSecret,
     system_secret: SystemSecret,
+    rate_limits: RateLimits,
 }
 
 /// What a client needs to act as somebody.
@@ -56,6 +65,7 @@ impl Identity {
         passwords: Passwords,
         access_token_seconds: i64,
         system_secret: SystemSecret,
+        rate_limits: RateLimits,
     ) -> anyhow::Result<Self> {
         let keys = repository
             .keys(access_tokens::random_key()?, RefreshSecret(rand::random()))
@@ -66,6 +76,7 @@ impl Identity {
             repository,
             passwords,
             system_secret,
+            rate_limits,
         })
     }
 

@@ -14,7 +14,7 @@ impl Identity {
     ///
     /// # Errors
     /// `invalid-refresh-token` when it is unknown, expired, revoked, or was spent longer ago than the grace: then
-    /// somebody has a copy of it, and the whole session is revoked; `unavailable`.
+    /// somebody has a copy of it, and the whole session is revoked; `too-many-attempts`; `unavailable`.
     #[tracing::instrument(name = "refresh", skip_all)]
     pub async fn refresh(&self, actor: &Actor, token: &str) -> Result<Tokens> {
         let refused = || {
@@ -24,7 +24,9 @@ impl Identity {
                 "the refresh token is not valid any more; sign in again",
             )
         };
-        let token = RefreshToken::parse(token).ok_or_else(refused)?;
+        let Some(token) = RefreshToken::parse(token) else {
+            return self.refuse_token(actor, refused()).await;
+        };
         let successor = token.successor(&self.refresh_secret);
         let refreshed = self
             .repository
@@ -37,7 +39,8 @@ impl Identity {
                 tracing::warn!(user.id = %user_id, "a spent refresh token came again; its session is revoked");
                 Err(refused())
             }
-            Refreshed::Refused => Err(refused()),
+            Refreshed::Refused if self.repository.was_issued(&token).await? => Err(refused()),
+            Refreshed::Refused => self.refuse_token(actor, refused()).await,
         }
     }
 }

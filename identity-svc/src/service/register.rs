@@ -2,16 +2,16 @@ use chassis::Result;
 
 use super::Identity;
 use crate::{
-    domain::{Actor, Email, Password, PersonName},
+    domain::{Actor, Email, Limit, OwnerWords, Password, PersonName},
     repository::NewUser,
 };
 
 impl Identity {
     /// Makes an account for a customer. If the address has one already that one stays as it is, and the caller cannot
-    /// tell: the answer is the same, and so is the hashing that takes the time.
+    /// tell: the answer is the same, and so is the work. Either way the address gets a mail.
     ///
     /// # Errors
-    /// `unavailable` when the database is away or too many register at once.
+    /// `validation` when the password is guessed easily; `too-many-attempts`; `unavailable` when the database is away or too many register at once.
     #[tracing::instrument(name = "register", skip_all)]
     pub async fn register(
         &self,
@@ -20,19 +20,14 @@ impl Identity {
         password: Password,
         name: PersonName,
     ) -> Result<()> {
-        let password_hash = self.passwords.hash(password).await?;
-        let added = self
-            .repository
-            .add_customer(
-                actor,
-                NewUser {
-                    email,
-                    name,
-                    password_hash,
-                },
-            )
-            .await?;
-        tracing::debug!(added, "registered");
-        Ok(())
+        self.count(actor, &Limit::REGISTRATIONS).await?;
+        let owner = OwnerWords::of(email.as_str(), name.as_str());
+        let password_hash = self.passwords.hash(password, owner).await?;
+        let new = NewUser {
+            email,
+            name,
+            password_hash,
+        };
+        self.repository.register(actor, new).await
     }
 }

@@ -1,42 +1,49 @@
-use chassis::{Code, Error, Result};
+use chassis::Result;
 
-use super::{Identity, SESSION_LIFETIME, Tokens};
-use crate::domain::{Actor, Email, Password, RefreshToken};
+use super::{
+    Identity, SESSION_LIFETIME, Tokens,
+    proof::{Second, Unproven},
+};
+use crate::domain::{AccountKey, Actor, Proven, RefreshToken};
 
 impl Identity {
-    /// Opens a session for whoever knows the password.
+    /// Opens a session for whoever knows the password and, if a second factor guards the account, a code.
     ///
     /// # Errors
-    /// `invalid-credentials`, the same and after the same work for a wrong password, a disabled user, an unknown
-    /// address and what is no address at all; `unavailable`.
+    /// `invalid-credentials`, the same and after the same work for a wrong password, a disabled user, an unknown address
+    /// and what is no address at all; `second-factor-required` or `invalid-code` when the password is right; `too-many-attempts`;
+    /// `unavailable`.
     #[tracing::instrument(name = "sign_in", skip_all)]
-    pub async fn sign_in(&self, actor: &Actor, email: &str, password: &str) -> Result<Tokens> {
-        let account = match Email::parse(email) {
-            Ok(email) => self.repository.credentials(&email).await?,
-            Err(_) => None,
-        };
-        let (user, hash) = account.unzip();
-        let verified = self
-            .passwords
-            .verify(Password::attempt(password), hash.flatten())
-            .await?;
+    pub async fn sign_in(
+        &self,
+        actor: &Actor,
+        email: &str,
+        password: &str,
+        code: Option<&str>,
+    ) -> Result<Tokens> {
+        let proven = self
+            .prove(actor, email, password, Second::Asked(code))
+            .await?
+            .map_err(Unproven::by_visitor)?;
+        self.admit(actor, &proven, &AccountKey::of(email)).await
+    }
+
+    /// Opens a session for somebody who has proven to be this user by all that guards the account.
+    ///
+    /// # Errors
+    /// `invalid-credentials` if something else guards it by now, or the user was disabled; `unavailable`.
+    pub(super) async fn admit(
+        &self,
+        actor: &Actor,
+        owner: &Proven,
+        account: &AccountKey,
+    ) -> Result<Tokens> {
         let refresh = RefreshToken::random();
-        let session = match user.filter(|_| verified) {
-            Some(user) => {
-                self.repository
-                    .open_session(actor, user, &refresh, SESSION_LIFETIME)
-                    .await?
-            }
-            None => None,
-        };
-        let Some(session) = session else {
-            self.repository.note_failed_sign_in(actor, user).await?;
-            return Err(Error::new(
-                Code::Unauthenticated,
-                "invalid-credentials",
-                "the e-mail address or the password is wrong",
-            ));
-        };
+        let session = self
+            .repository
+            .open_session(actor, owner, account, &refresh, SESSION_LIFETIME)
+            .await?;
+        let session = session.ok_or_else(|| Unproven::Password.by_visitor())?;
         self.tokens(&session, refresh)
     }
 }

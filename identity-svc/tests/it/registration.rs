@@ -18,7 +18,7 @@ async fn registering_makes_a_customer_and_tells_of_it() {
     let id = me["id"].as_str().unwrap();
     assert_eq!(
         me,
-        json!({"id": id, "email": "ann@example.com", "name": "Ann Lee", "roles": ["customer"], "permissions": []})
+        json!({"id": id, "email": "ann@example.com", "name": "Ann Lee", "email_verified": false, "roles": ["customer"], "permissions": []})
     );
 
     let events = app.events_about(id).await;

@@ -5,8 +5,14 @@ use chassis::{
     testing::{self, TestDatabase},
 };
 use clap::Parser as _;
-use identity_svc::Config;
-use proto::identity::v1::{CheckPermissionRequest, identity_service_client::IdentityServiceClient};
+use identity_svc::{Config, RateLimits};
+use proto::{
+    events::identity::MAIL_REQUESTED,
+    identity::v1::{
+        CheckPermissionRequest, PrepareMailRequest, PrepareMailResponse,
+        identity_service_client::IdentityServiceClient,
+    },
+};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -74,6 +80,7 @@ pub fn config() -> Config {
         admin_email: Some(ADMIN_EMAIL.to_owned()),
         admin_password: Some(Secret::from(ADMIN_PASSWORD)),
         access_token_seconds: 900,
+        rate_limits: RateLimits::On,
         secrets: chassis::auth::secrets::Config {
             services_secret: Some(Secret::from("what the services share in a test")),
             services_secret_file: "/nowhere".into(),
@@ -85,10 +92,15 @@ pub fn config() -> Config {
 
 impl App {
     pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// The same, with some settings changed.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = config();
+        change(&mut config);
         let db = testing::database(&identity_svc::MIGRATIONS).await;
-        let doors = identity_svc::open(db.pool.clone(), &config())
-            .await
-            .unwrap();
+        let doors = identity_svc::open(db.pool.clone(), &config).await.unwrap();
         let service = Service::new("identity-svc");
         let any = "127.0.0.1:0".parse().unwrap();
         let http = service
@@ -228,8 +240,14 @@ impl App {
             .allowed
     }
 
-    /// The events about a user, oldest first.
+    /// The events about a user, oldest first, but for the mails that were asked for.
     pub async fn events_about(&self, user: &str) -> Vec<Value> {
+        let mut events = self.told_of(user).await;
+        events.retain(|event| event["type"] != MAIL_REQUESTED);
+        events
+    }
+
+    async fn told_of(&self, user: &str) -> Vec<Value> {
         let payloads: Vec<Vec<u8>> = sqlx::query_scalar("select payload from outbox order by seq")
             .fetch_all(&self.db.pool)
             .await
@@ -239,6 +257,41 @@ impl App {
             .map(|payload| serde_json::from_slice::<Value>(payload).unwrap())
             .filter(|event| event["subject"] == user)
             .collect()
+    }
+
+    /// The kinds of mails that were asked for, oldest first.
+    pub async fn mails_to(&self, user: &str) -> Vec<String> {
+        self.told_of(user)
+            .await
+            .iter()
+            .filter(|event| event["type"] == MAIL_REQUESTED)
+            .map(|event| {
+                assert_eq!(event["data"]["user_id"], user);
+                event["data"]["kind"].as_str().unwrap().to_owned()
+            })
+            .collect()
+    }
+
+    /// What the worker hears when it writes a mail.
+    pub async fn prepare_mail(&self, user: &str, kind: &str) -> PrepareMailResponse {
+        let request = PrepareMailRequest {
+            user_id: user.to_owned(),
+            kind: kind.to_owned(),
+        };
+        self.grpc()
+            .prepare_mail(request)
+            .await
+            .unwrap()
+            .into_inner()
+    }
+
+    /// What somebody did, by the audit log, oldest first.
+    pub async fn actions_on(&self, user: &str) -> Vec<String> {
+        sqlx::query_scalar("select action from audit_log where subject = $1 order by id")
+            .bind(user)
+            .fetch_all(&self.db.pool)
+            .await
+            .unwrap()
     }
 
     pub async fn execute(&self, statement: &'static str) {

@@ -78,3 +78,50 @@ pub enum MailKind {
     /// A recovery code was used in place of the second factor.
     RecoveryCodeUsed,
 }
+
+impl MailKind {
+    pub const ALL: [Self; 7] = [
+        Self::EmailVerification,
+        Self::PasswordReset,
+        Self::AlreadyRegistered,
+        Self::PasswordChanged,
+        Self::SecondFactorEnabled,
+        Self::SecondFactorDisabled,
+        Self::RecoveryCodeUsed,
+    ];
+
+    /// As the event has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::EmailVerification => "email_verification",
+            Self::PasswordReset => "password_reset",
+            Self::AlreadyRegistered => "already_registered",
+            Self::PasswordChanged => "password_changed",
+            Self::SecondFactorEnabled => "second_factor_enabled",
+            Self::SecondFactorDisabled => "second_factor_disabled",
+            Self::RecoveryCodeUsed => "recovery_code_used",
+        }
+    }
+
+    /// Reads what [`as_str`](Self::as_str) wrote; `None` for anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_of_mail_has_one_name() {
+        for kind in MailKind::ALL {
+            let json = serde_json::to_value(kind).ok();
+            assert_eq!(json, Some(kind.as_str().into()));
+            assert_eq!(MailKind::parse(kind.as_str()), Some(kind));
+        }
+        assert_eq!(MailKind::parse("spam"), None);
+    }
+}

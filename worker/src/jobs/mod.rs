@@ -1,5 +1,6 @@
 //! The kinds of jobs, one file each.
 
+mod account_mail;
 mod audit;
 mod expire_points;
 mod order_confirmation_mail;
@@ -20,6 +21,7 @@ use proto::{
 use sqlx::PgPool;
 
 pub use self::{
+    account_mail::{AccountMail, AccountMailRequest},
     audit::Audit,
     expire_points::ExpirePoints,
     order_confirmation_mail::{OrderConfirmation, OrderConfirmationMail},
@@ -27,7 +29,8 @@ pub use self::{
     watch_sweeper::WatchSweeper,
 };
 use crate::{
-    Config, mail,
+    Config,
+    mail::{self, Post},
     queue::{Job, Recurring, Timing, repeat, work},
 };
 
@@ -41,6 +44,7 @@ pub const RECURRING: &[(&str, &str)] = &[
 
 /// Every kind of job, for the console.
 pub const KINDS: &[&str] = &[
+    AccountMail::KIND,
     ExpirePoints::KIND,
     Audit::KIND,
     OrderConfirmationMail::KIND,
@@ -71,11 +75,19 @@ pub fn start(
         timing: config.timing(),
     };
 
-    workers.run(OrderConfirmationMail {
+    let post = Post {
         pool: pool.clone(),
-        users: IdentityServiceClient::new(identity.clone()),
         from: config.mail.mail_from.clone(),
         mailer: mail::mailer(&config.mail)?,
+    };
+    workers.run(AccountMail {
+        users: IdentityServiceClient::new(identity.clone()),
+        post: post.clone(),
+        public_url: config.public_url(),
+    });
+    workers.run(OrderConfirmationMail {
+        users: IdentityServiceClient::new(identity.clone()),
+        post,
     });
     workers.run_at_ticks(Audit {
         services: vec![

@@ -1,11 +1,10 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use anyhow::anyhow;
 use askama::Template;
 use async_trait::async_trait;
 use chassis::grpc::{self, Channel};
 use chrono::{DateTime, Utc};
-use lettre::{Address, message::Mailbox};
 use proto::{
     events::order::OrderData,
     identity::v1::{
@@ -13,11 +12,10 @@ use proto::{
     },
 };
 use serde::{Deserialize, Serialize};
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::{
-    mail::{Letter, Mailer},
+    mail::{Letter, Post, addressee},
     money::Money,
     queue::{Job, NewJob, Policy, permanent},
     text::one_line,
@@ -27,10 +25,8 @@ const LOOKUP_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Tells a customer that an order has been placed, once per order.
 pub struct OrderConfirmationMail {
-    pub pool: PgPool,
     pub users: IdentityServiceClient<Channel>,
-    pub from: Mailbox,
-    pub mailer: Arc<dyn Mailer>,
+    pub post: Post,
 }
 
 /// The order as it was placed. The customer's address is looked up when the mail is sent, and stored nowhere.
@@ -106,22 +102,11 @@ impl Job for OrderConfirmationMail {
 
     async fn run(&self, order: OrderConfirmation) -> anyhow::Result<()> {
         let key = key(order.order_id);
-        let sent: bool = sqlx::query_scalar("select exists (select from mails where key = $1)")
-            .bind(&key)
-            .fetch_one(&self.pool)
-            .await?;
-        if sent {
+        if self.post.has_sent(&key).await? {
             return Ok(());
         }
         let customer = self.customer(order.customer_id).await?;
-        let letter = self.write(&key, &order, &customer)?;
-        self.mailer.send(letter).await?;
-        // Lost between these two, the mail is sent again, under the same Message-ID.
-        sqlx::query("insert into mails (key) values ($1) on conflict do nothing")
-            .bind(&key)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+        self.post.send(self.write(&key, &order, &customer)?).await
     }
 }
 
@@ -151,27 +136,29 @@ impl OrderConfirmationMail {
         order: &OrderConfirmation,
         customer: &GetUserResponse,
     ) -> anyhow::Result<Letter> {
-        let address: Address = customer
-            .email
-            .parse()
-            // The parser's error quotes the address.
-            .map_err(|_| permanent(anyhow!("the customer's e-mail address is malformed")))?;
         let name = one_line(&customer.name);
-        let view = View::of(order, &name).map_err(permanent)?;
+        let view = View::of(order).map_err(permanent)?;
         Ok(Letter {
             key: key.to_owned(),
-            from: self.from.clone(),
-            to: Mailbox::new((!name.is_empty()).then(|| name.clone()), address),
+            from: self.post.from.clone(),
+            to: addressee(&customer.email, &name)?,
             subject: format!("Your order {}", order.order_id),
-            text: TextMail { order: &view }.render()?,
-            html: HtmlMail { order: &view }.render()?,
+            text: TextMail {
+                name: &name,
+                order: &view,
+            }
+            .render()?,
+            html: HtmlMail {
+                name: &name,
+                order: &view,
+            }
+            .render()?,
         })
     }
 }
 
 /// What both forms of the mail show.
-struct View<'a> {
-    name: &'a str,
+struct View {
     order_id: Uuid,
     placed_at: String,
     lines: Vec<LineView>,
@@ -190,11 +177,10 @@ struct LineView {
     total: Money,
 }
 
-impl<'a> View<'a> {
-    fn of(order: &OrderConfirmation, name: &'a str) -> anyhow::Result<Self> {
+impl View {
+    fn of(order: &OrderConfirmation) -> anyhow::Result<Self> {
         let money = |amount| Money::new(amount, &order.currency);
         Ok(Self {
-            name,
             order_id: order.order_id,
             placed_at: order.placed_at.format("%-d %B %Y, %H:%M UTC").to_string(),
             lines: order
@@ -223,11 +209,13 @@ impl<'a> View<'a> {
 #[derive(Template)]
 #[template(path = "mail/order_confirmation.txt")]
 struct TextMail<'a> {
-    order: &'a View<'a>,
+    name: &'a str,
+    order: &'a View,
 }
 
 #[derive(Template)]
 #[template(path = "mail/order_confirmation.html")]
 struct HtmlMail<'a> {
-    order: &'a View<'a>,
+    name: &'a str,
+    order: &'a View,
 }

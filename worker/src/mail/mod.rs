@@ -1,7 +1,9 @@
 //! Sending mails: to a mail server, or into a folder where none is configured.
 
 mod folder;
+mod post;
 mod smtp;
+mod wording;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -13,6 +15,10 @@ use lettre::{
 };
 
 use self::{folder::Folder, smtp::Smtp};
+pub use self::{
+    post::{Post, addressee},
+    wording::Wording,
+};
 
 #[derive(clap::Args, Clone, Debug)]
 #[group(skip)]

@@ -1,3 +1,6 @@
+pub mod change_password;
+pub mod request_verification;
+
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
@@ -17,6 +20,8 @@ pub struct Me {
     id: Uuid,
     email: String,
     name: String,
+    /// Whether the mail that goes to the address was seen to be read.
+    email_verified: bool,
     #[schema(example = json!(["customer"]))]
     roles: Vec<String>,
     /// What the roles permit together.
@@ -40,13 +45,14 @@ pub async fn me(State(identity): State<Arc<Identity>>, caller: Caller) -> Result
         id: user.id,
         email: user.email,
         name: user.name,
+        email_verified: user.email_verified,
         roles: user.roles,
         permissions: user.permissions,
     }))
 }
 
 /// A token may outlive its user.
-fn gone(error: Error) -> Error {
+pub fn gone(error: Error) -> Error {
     match error.code() {
         Code::NotFound => Error::unauthenticated("this account is no more"),
         _ => error,

@@ -1,5 +1,6 @@
 //! The REST interface.
 
+mod account;
 mod actor;
 mod audit;
 mod auth;
@@ -8,6 +9,7 @@ mod jwks;
 mod me;
 mod policy;
 mod roles;
+mod second_factor;
 mod sessions;
 mod users;
 
@@ -36,6 +38,7 @@ struct Context {
     tags(
         (name = "auth", description = "Registering, signing in and out"),
         (name = "sessions", description = "Where somebody is signed in"),
+        (name = "second factor", description = "What guards an account beside its password"),
         (name = "users", description = "People and the roles they hold"),
         (name = "roles", description = "Roles and what they permit"),
         (name = "audit", description = "Who did what"),
@@ -51,6 +54,13 @@ fn operations() -> OpenApiRouter<Context> {
         .routes(routes!(auth::login::login))
         .routes(routes!(auth::refresh::refresh))
         .routes(routes!(auth::logout::logout))
+        .routes(routes!(auth::verify_email::verify_email))
+        .routes(routes!(
+            auth::request_password_reset::request_password_reset
+        ))
+        .routes(routes!(
+            auth::confirm_password_reset::confirm_password_reset
+        ))
         .routes(routes!(jwks::jwks))
         .routes(routes!(me::me))
         .routes(routes!(
@@ -58,6 +68,18 @@ fn operations() -> OpenApiRouter<Context> {
             sessions::end_own::end_own_sessions
         ))
         .routes(routes!(sessions::end_one::end_session))
+        .routes(routes!(me::change_password::change_password))
+        .routes(routes!(me::request_verification::request_verification))
+        .routes(routes!(
+            second_factor::get::get_second_factor,
+            second_factor::begin::begin_second_factor
+        ))
+        .routes(routes!(second_factor::confirm::confirm_second_factor))
+        .routes(routes!(
+            second_factor::renew_recovery_codes::renew_recovery_codes
+        ))
+        .routes(routes!(second_factor::disable::disable_second_factor))
+        .routes(routes!(second_factor::remove::remove_second_factor))
         .routes(routes!(users::list::list_users))
         .routes(routes!(users::get::get_user))
         .routes(routes!(users::set_roles::set_user_roles))
@@ -86,7 +108,8 @@ pub fn router(
         auth,
         proxies,
     };
-    operations().with_state(context).split_for_parts()
+    let (routes, document) = operations().with_state(context).split_for_parts();
+    (routes.merge(account::routes()), document)
 }
 
 /// The description of the REST interface.

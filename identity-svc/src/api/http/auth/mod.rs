@@ -1,9 +1,12 @@
-//! Registering, signing in and out.
+//! Registering, signing in and out, and getting in again without the password.
 
+pub mod confirm_password_reset;
 pub mod login;
 pub mod logout;
 pub mod refresh;
 pub mod register;
+pub mod request_password_reset;
+pub mod verify_email;
 
 use axum::Json;
 use http::{HeaderName, header};
@@ -37,6 +40,11 @@ fn response(tokens: &service::Tokens) -> TokenResponse {
         refresh_token: tokens.refresh.encode(),
     };
     ([(header::CACHE_CONTROL, "no-store")], Json(body))
+}
+
+/// The code, if there is one: a form sends an empty field.
+fn given(code: Option<&str>) -> Option<&str> {
+    code.filter(|code| !code.trim().is_empty())
 }
 
 /// Names a session by its refresh token.

@@ -19,6 +19,7 @@ use crate::{api::http::actor::From, service::Identity};
         (status = 200, description = "The next pair", body = Tokens),
         (status = 401, description = "`invalid-refresh-token`: sign in again", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is missing", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too-many-attempts`: wait as long as `Retry-After` says", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn refresh(

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::{
     api::http::{actor::From, check::Check},
-    domain::{Email, Password, PersonName},
+    domain::{Email, Password, PasswordRule, PersonName},
     service::Identity,
 };
 
@@ -18,7 +18,7 @@ pub struct Registration {
     /// Upper and lower case are one.
     #[schema(example = "ann@example.com")]
     email: String,
-    /// Any characters.
+    /// Any characters, as long as they are not guessed easily.
     #[schema(min_length = 15, max_length = 128, format = Password)]
     password: String,
     #[schema(min_length = 1, max_length = 200, example = "Ann Lee")]
@@ -36,7 +36,8 @@ pub struct Registered {
 
 /// Make an account.
 ///
-/// An address that has an account already gets the same answer, and its account stays as it is.
+/// The address gets a mail with a link to verify it; nothing needs to wait for that. An address that has an account already
+/// gets the same answer and another mail, and its account stays as it is.
 #[utoipa::path(
     post,
     path = "/v1/auth/register",
@@ -45,6 +46,7 @@ pub struct Registered {
     responses(
         (status = 201, description = "Registered", body = Registered),
         (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too-many-attempts`: wait as long as `Retry-After` says", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Too many at once", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -55,7 +57,10 @@ pub async fn register(
 ) -> Result<(StatusCode, Json<Registered>)> {
     let mut check = Check::default();
     let email = check.field("email", Email::parse(&body.email));
-    let password = check.field("password", Password::parse(&body.password));
+    let password = check.field(
+        "password",
+        Password::parse(&body.password, PasswordRule::Alone),
+    );
     let name = check.field("name", PersonName::parse(&body.name));
     let (email, (password, name)) = check.done(email.zip(password.zip(name)))?;
     let answer = Registered {

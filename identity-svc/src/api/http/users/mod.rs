@@ -21,6 +21,8 @@ pub struct User {
     email: String,
     #[schema(example = "Ann Lee")]
     name: String,
+    /// Whether the mail that goes to the address was seen to be read.
+    email_verified: bool,
     #[schema(example = json!(["customer"]))]
     roles: Vec<String>,
     /// What the roles permit together; nothing, for whoever is disabled.
@@ -36,6 +38,7 @@ impl From<domain::User> for User {
             id: user.id,
             email: user.email,
             name: user.name,
+            email_verified: user.email_verified,
             roles: user.roles,
             permissions: user.permissions,
             disabled: user.disabled,

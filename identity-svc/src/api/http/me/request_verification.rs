@@ -1,0 +1,28 @@
+use std::sync::Arc;
+
+use axum::extract::State;
+use chassis::{Problem, Result, auth::Caller};
+use http::StatusCode;
+
+use crate::service::Identity;
+
+/// Ask for the mail that verifies your address once more.
+///
+/// At most one a minute is sent, and none once the address is verified.
+#[utoipa::path(
+    post,
+    path = "/v1/me/email-verification",
+    tag = "users",
+    security(("bearer" = [])),
+    responses(
+        (status = 202, description = "There will be a mail, if one is needed"),
+        (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn request_verification(
+    caller: Caller,
+    State(identity): State<Arc<Identity>>,
+) -> Result<StatusCode> {
+    identity.request_verification(caller.id).await?;
+    Ok(StatusCode::ACCEPTED)
+}
