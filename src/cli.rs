@@ -44,6 +44,8 @@ enum Command {
         #[arg(value_parser = order_svc::View::parser())]
         view: order_svc::View,
     },
+    /// Make a new key for signing access tokens, while all goes on
+    RotateKeys(identity_svc::RotateKeys),
     /// Measure how much the system carries
     #[command(subcommand)]
     Bench(bench::Command),
@@ -101,6 +103,14 @@ impl Cli {
                     order_svc::rebuild(&config, view).await
                 })?;
                 say(format_args!("{rebuilt}"));
+                true
+            }
+            Command::RotateKeys(options) => {
+                let told = runtime.block_on(async {
+                    let config = chassis::config::from_env()?;
+                    identity_svc::rotate_keys(&config, options).await
+                })?;
+                say(format_args!("{told}"));
                 true
             }
             Command::Bench(command) => runtime.block_on(bench::run(command))?,

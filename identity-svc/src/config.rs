@@ -4,7 +4,10 @@ use anyhow::{Context as _, bail};
 use chassis::{client_address::TrustedProxies, config::Secret};
 use clap::value_parser;
 
-use crate::domain::{Email, Password};
+use crate::{
+    domain::{Email, Password},
+    service::KeyTimes,
+};
 
 /// identity-svc's configuration, all of it from the environment.
 #[derive(clap::Parser, Clone, Debug)]
@@ -57,6 +60,16 @@ pub struct Config {
     )]
     pub access_token_seconds: i64,
 
+    /// Seconds until a new signing key signs: those who keep the published keys ask for them again within that time.
+    #[arg(
+        long,
+        env = "IDENTITY_KEY_LEAD_SECONDS",
+        default_value = "300",
+        value_parser = value_parser!(i64).range(0..=86_400),
+        value_name = "IDENTITY_KEY_LEAD_SECONDS"
+    )]
+    pub key_lead_seconds: i64,
+
     /// Passwords hashed at once; each takes a core and 19 MiB.
     #[arg(
         long,
@@ -98,6 +111,13 @@ pub struct Config {
 }
 
 impl Config {
+    pub(crate) fn key_times(&self) -> KeyTimes {
+        KeyTimes {
+            lead: self.key_lead_seconds,
+            token: self.access_token_seconds,
+        }
+    }
+
     /// The administrator to be made, if one is named. An empty variable counts as none.
     ///
     /// # Errors

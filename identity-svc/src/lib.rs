@@ -5,6 +5,7 @@ mod config;
 mod domain;
 mod refusal;
 mod repository;
+mod rotate_keys;
 mod service;
 
 use std::sync::Arc;
@@ -21,10 +22,14 @@ use sqlx::{PgPool, migrate::Migrator};
 use tonic::service::Routes;
 use utoipa::openapi::OpenApi;
 
-pub use crate::{api::http::openapi, config::Config};
+pub use crate::{
+    api::http::openapi,
+    config::Config,
+    rotate_keys::{RotateKeys, rotate_keys},
+};
 use crate::{
     repository::Repository,
-    service::{Identity, Passwords},
+    service::{Identity, KeyKeeper, Passwords},
 };
 
 const NAME: &str = "identity-svc";
@@ -52,6 +57,7 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
     let doors = open(pool.clone(), &config).await?;
 
     let service = Service::new(NAME);
+    service.background("signing-keys", |stop| doors.keys.run(stop));
     service.relay(pool.clone(), Bus::new(&config.amqp, NAME));
     let grpc = doors.grpc.add_service(Ops::server(pool));
     service
@@ -75,6 +81,8 @@ pub struct Doors {
     pub openapi: OpenApi,
     pub grpc: Routes,
     pub guard: Guard,
+    /// To be run in the background.
+    pub keys: KeyKeeper,
 }
 
 /// The service over a database that is up to date. At the first start it makes the keys and the administrator.
@@ -86,13 +94,7 @@ pub async fn open(pool: PgPool, config: &Config) -> anyhow::Result<Doors> {
     let passwords = Passwords::new(usize::from(config.hash_concurrency))?;
     let repository = Repository::new(pool);
     let system_secret = config.secrets.load()?;
-    let identity = Identity::open(
-        repository,
-        passwords,
-        config.access_token_seconds,
-        system_secret,
-    )
-    .await?;
+    let identity = Identity::open(repository, passwords, config.key_times(), system_secret).await?;
     let identity = Arc::new(identity);
     if let Some((email, password)) = administrator {
         identity.ensure_administrator(email, password).await?;
@@ -101,11 +103,12 @@ pub async fn open(pool: PgPool, config: &Config) -> anyhow::Result<Doors> {
     let auth = Auth::new(identity.clone(), identity.clone(), identity.clone());
     let guard = Guard::new(auth.clone()).with_open(api::trust_grpc::OPEN);
     let (http, openapi) = api::http::router(identity.clone(), auth, config.trusted_proxies.clone());
-    let grpc = api::grpc::routes(identity);
+    let grpc = api::grpc::routes(identity.clone());
     Ok(Doors {
         http,
         openapi,
         grpc,
         guard,
+        keys: KeyKeeper(identity),
     })
 }

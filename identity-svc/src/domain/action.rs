@@ -10,11 +10,12 @@ pub enum Action {
     RoleAdded,
     RoleChanged,
     RoleDeleted,
+    KeysRotated,
 }
 
 impl Action {
     /// Every action, for those who filter by one.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::UserRegistered,
         Self::SignInFailed,
         Self::SessionOpened,
@@ -24,6 +25,7 @@ impl Action {
         Self::RoleAdded,
         Self::RoleChanged,
         Self::RoleDeleted,
+        Self::KeysRotated,
     ];
 
     /// As it is stored and shown: what it concerns, and what happened.
@@ -39,6 +41,7 @@ impl Action {
             Self::RoleAdded => "role.added",
             Self::RoleChanged => "role.changed",
             Self::RoleDeleted => "role.deleted",
+            Self::KeysRotated => "keys.rotated",
         }
     }
 }

@@ -3,6 +3,7 @@
 mod administrators;
 mod audit_log;
 mod ended_sessions;
+mod key_rotation;
 mod keys;
 mod roles;
 mod sessions;
@@ -18,7 +19,8 @@ use uuid::Uuid;
 
 pub use administrators::Administrator;
 pub use ended_sessions::EndedSession;
-pub use keys::{Keys, StoredKey};
+pub use key_rotation::{Rotated, Takeover};
+pub use keys::{NewKey, StoredKey};
 pub use sessions::{Refreshed, Session};
 pub use users::NewUser;
 

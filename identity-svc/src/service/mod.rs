@@ -9,13 +9,15 @@ mod register;
 mod roles;
 mod sign_in;
 mod sign_out;
+mod signing_keys;
 mod trust;
 mod users;
 
 use chassis::{Result, auth::secrets::SystemSecret};
 
-pub use access_tokens::{AccessTokens, PublicKey};
+pub use access_tokens::{AccessTokens, PublicKey, random_key};
 pub use passwords::Passwords;
+pub use signing_keys::{KeyKeeper, KeyTimes};
 
 use crate::{
     domain::{RefreshSecret, RefreshToken},
@@ -30,6 +32,7 @@ pub struct Identity {
     repository: Repository,
     passwords: Passwords,
     access: AccessTokens,
+    key_times: KeyTimes,
     refresh_secret: RefreshSecret,
     system_secret: SystemSecret,
 }
@@ -51,24 +54,25 @@ impl Identity {
     pub async fn open(
         repository: Repository,
         passwords: Passwords,
-        access_token_seconds: i64,
+        key_times: KeyTimes,
         system_secret: SystemSecret,
     ) -> anyhow::Result<Self> {
-        let keys = repository
-            .keys(access_tokens::random_key()?, RefreshSecret(rand::random()))
-            .await?;
+        repository.ensure_signing_key(random_key()?).await?;
+        let stored = repository.signing_keys().await?;
+        let refresh_secret = repository.refresh_secret(RefreshSecret(rand::random()));
         Ok(Self {
-            access: AccessTokens::new(&keys, access_token_seconds)?,
-            refresh_secret: keys.refresh,
+            access: AccessTokens::new(&stored.keys, key_times.token)?,
+            key_times,
+            refresh_secret: refresh_secret.await?,
             repository,
             passwords,
             system_secret,
         })
     }
 
-    /// The keys that access tokens are verified with.
+    /// The keys that access tokens are verified with now or soon.
     #[must_use]
-    pub fn public_keys(&self) -> &[PublicKey] {
+    pub fn public_keys(&self) -> Vec<PublicKey> {
         self.access.public_keys()
     }
 

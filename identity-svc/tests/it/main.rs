@@ -4,6 +4,7 @@
 mod openapi;
 mod registration;
 mod roles;
+mod rotation;
 mod sessions;
 mod sign_in;
 mod start;

@@ -83,13 +83,18 @@ pub fn config() -> Config {
     }
 }
 
-impl App {
-    pub async fn start() -> Self {
-        let db = testing::database(&identity_svc::MIGRATIONS).await;
-        let doors = identity_svc::open(db.pool.clone(), &config())
-            .await
-            .unwrap();
+/// The service on somebody else's database.
+pub struct Replica {
+    pub http: String,
+    pub grpc: String,
+    service: Service,
+}
+
+impl Replica {
+    pub async fn start(db: &TestDatabase, config: &Config) -> Self {
+        let doors = identity_svc::open(db.pool.clone(), config).await.unwrap();
         let service = Service::new("identity-svc");
+        service.background("signing-keys", |stop| doors.keys.run(stop));
         let any = "127.0.0.1:0".parse().unwrap();
         let http = service
             .serve_http(any, doors.http, doors.openapi)
@@ -100,11 +105,28 @@ impl App {
             .await
             .unwrap();
         Self {
-            db,
             http: format!("http://{http}"),
             grpc: format!("http://{grpc}"),
+            service,
+        }
+    }
+}
+
+impl App {
+    pub async fn start() -> Self {
+        Self::start_as(&config()).await
+    }
+
+    /// The same, with a configuration of its own.
+    pub async fn start_as(config: &Config) -> Self {
+        let db = testing::database(&identity_svc::MIGRATIONS).await;
+        let replica = Replica::start(&db, config).await;
+        Self {
+            db,
+            http: replica.http,
+            grpc: replica.grpc,
             client: reqwest::Client::new(),
-            _service: service,
+            _service: replica.service,
         }
     }
 
