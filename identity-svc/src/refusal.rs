@@ -11,6 +11,9 @@ impl From<Refusal> for Error {
             Refusal::AdminManagesUsers | Refusal::BuiltInRole => "built-in-role",
             Refusal::RoleInUse => "role-in-use",
             Refusal::RoleExists => "role-exists",
+            Refusal::AccountExists => "account-exists",
+            Refusal::TooManySecrets => "too-many-secrets",
+            Refusal::TooManyApiKeys => "too-many-api-keys",
         };
         Self::new(Code::Conflict, kind, refusal.to_string())
     }

@@ -11,11 +11,20 @@ pub enum Action {
     RoleChanged,
     RoleDeleted,
     KeysRotated,
+    ServiceAccountAdded,
+    ServiceAccountRolesSet,
+    ServiceAccountDeleted,
+    ClientSecretAdded,
+    ClientSecretEnded,
+    ApiKeyAdded,
+    ApiKeyEnded,
+    ClientTokenIssued,
+    ClientRefused,
 }
 
 impl Action {
     /// Every action, for those who filter by one.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 19] = [
         Self::UserRegistered,
         Self::SignInFailed,
         Self::SessionOpened,
@@ -26,6 +35,15 @@ impl Action {
         Self::RoleChanged,
         Self::RoleDeleted,
         Self::KeysRotated,
+        Self::ServiceAccountAdded,
+        Self::ServiceAccountRolesSet,
+        Self::ServiceAccountDeleted,
+        Self::ClientSecretAdded,
+        Self::ClientSecretEnded,
+        Self::ApiKeyAdded,
+        Self::ApiKeyEnded,
+        Self::ClientTokenIssued,
+        Self::ClientRefused,
     ];
 
     /// As it is stored and shown: what it concerns, and what happened.
@@ -42,6 +60,15 @@ impl Action {
             Self::RoleChanged => "role.changed",
             Self::RoleDeleted => "role.deleted",
             Self::KeysRotated => "keys.rotated",
+            Self::ServiceAccountAdded => "service_account.added",
+            Self::ServiceAccountRolesSet => "service_account.roles_set",
+            Self::ServiceAccountDeleted => "service_account.deleted",
+            Self::ClientSecretAdded => "client_secret.added",
+            Self::ClientSecretEnded => "client_secret.ended",
+            Self::ApiKeyAdded => "api_key.added",
+            Self::ApiKeyEnded => "api_key.ended",
+            Self::ClientTokenIssued => "client_token.issued",
+            Self::ClientRefused => "client.refused",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod action;
 mod actor;
+mod api_key;
 mod email;
 mod our_service;
 mod password;
@@ -9,10 +10,13 @@ mod permission;
 mod person_name;
 mod refresh_token;
 mod role;
+mod scope;
+mod service_account;
 mod user;
 
 pub use action::Action;
 pub use actor::{Actor, Origin};
+pub use api_key::{ApiKey, KeyName, NewApiKey};
 pub use email::Email;
 pub use our_service::OurService;
 pub use password::Password;
@@ -20,6 +24,10 @@ pub use permission::Permission;
 pub use person_name::PersonName;
 pub use refresh_token::{RefreshSecret, RefreshToken};
 pub use role::{ADMIN, CUSTOMER, Role, RoleDefinition, RoleName};
+pub use scope::Scope;
+pub use service_account::{
+    AccountName, AccountSecret, ServiceAccount, account_secret, client_secret,
+};
 pub use user::User;
 
 /// Why a text is not the value that it should be; for the caller to read.
@@ -46,4 +54,10 @@ pub enum Refusal {
     RoleInUse,
     #[error("there is a role of this name")]
     RoleExists,
+    #[error("there is a service account of this name")]
+    AccountExists,
+    #[error("the account has two secrets; delete one first")]
+    TooManySecrets,
+    #[error("you have 50 API keys; delete one first")]
+    TooManyApiKeys,
 }

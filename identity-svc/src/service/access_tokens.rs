@@ -20,7 +20,7 @@ use super::Identity;
 use crate::repository::{NewKey, StoredKey};
 
 /// The program by which people act (RFC 9068 wants it named).
-const CLIENT_ID: &str = "easyorder";
+pub const CLIENT_ID: &str = "easyorder";
 
 /// Issues access tokens (RFC 9068) and knows the keys that verify them.
 pub struct AccessTokens {

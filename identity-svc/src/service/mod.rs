@@ -2,11 +2,14 @@
 
 mod access_tokens;
 mod administrator;
+mod api_keys;
+mod issue_token;
 mod our_services;
 mod passwords;
 mod refresh;
 mod register;
 mod roles;
+mod service_accounts;
 mod sign_in;
 mod sign_out;
 mod signing_keys;
@@ -15,7 +18,9 @@ mod users;
 
 use chassis::{Result, auth::secrets::SystemSecret};
 
-pub use access_tokens::{AccessTokens, PublicKey, random_key};
+pub use access_tokens::{AccessTokens, CLIENT_ID, PublicKey, random_key};
+pub use issue_token::invalid_client;
+pub use our_services::ClientToken;
 pub use passwords::Passwords;
 pub use signing_keys::{KeyKeeper, KeyTimes};
 

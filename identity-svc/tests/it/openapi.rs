@@ -1,16 +1,33 @@
 use serde_json::Value;
 
 /// The contract's operations, and whether each needs a token.
-const OPERATIONS: [(&str, &str, bool); 13] = [
+const OPERATIONS: [(&str, &str, bool); 26] = [
     ("post", "/v1/auth/register", false),
     ("post", "/v1/auth/login", false),
     ("post", "/v1/auth/refresh", false),
     ("post", "/v1/auth/logout", false),
+    ("post", "/v1/auth/token", false),
     ("get", "/.well-known/jwks.json", false),
     ("get", "/v1/me", true),
     ("get", "/v1/users", true),
     ("get", "/v1/users/{id}", true),
     ("put", "/v1/users/{id}/roles", true),
+    ("get", "/v1/me/api-keys", true),
+    ("post", "/v1/me/api-keys", true),
+    ("delete", "/v1/me/api-keys/{id}", true),
+    ("get", "/v1/users/{id}/api-keys", true),
+    ("delete", "/v1/users/{id}/api-keys/{key_id}", true),
+    ("get", "/v1/service-accounts", true),
+    ("post", "/v1/service-accounts", true),
+    ("get", "/v1/service-accounts/{id}", true),
+    ("delete", "/v1/service-accounts/{id}", true),
+    ("put", "/v1/service-accounts/{id}/roles", true),
+    ("post", "/v1/service-accounts/{id}/secrets", true),
+    (
+        "delete",
+        "/v1/service-accounts/{id}/secrets/{secret_id}",
+        true,
+    ),
     ("get", "/v1/roles", true),
     ("post", "/v1/roles", true),
     ("put", "/v1/roles/{name}", true),
@@ -53,7 +70,10 @@ fn every_operation_is_described() {
         }
         assert_eq!(
             operation["responses"]["401"].is_object(),
-            bearer || path.ends_with("login") || path.ends_with("refresh")
+            bearer
+                || ["login", "refresh", "token"]
+                    .iter()
+                    .any(|end| path.ends_with(end))
         );
     }
     assert_references_resolve(&document, &document);

@@ -162,6 +162,28 @@ impl App {
         Answer::of(request.send().await.unwrap()).await
     }
 
+    /// Asks for an access token as a program does; the fields are form-encoded.
+    pub fn token_request(&self, fields: &str) -> reqwest::RequestBuilder {
+        self.request(Method::POST, "/v1/auth/token")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(fields.to_owned())
+    }
+
+    /// The answer to a client that proves itself in the body.
+    pub async fn client_token(&self, id: &str, secret: &str) -> Answer {
+        let fields = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+        Answer::of(self.token_request(&fields).send().await.unwrap()).await
+    }
+
+    /// What was done to a subject, in the order of time, as the audit log has it.
+    pub async fn audited(&self, subject: &str) -> Vec<String> {
+        sqlx::query_scalar("select action from audit_log where subject = $1 order by id")
+            .bind(subject)
+            .fetch_all(&self.db.pool)
+            .await
+            .unwrap()
+    }
+
     pub async fn register(&self, email: &str) -> Answer {
         let body = json!({"email": email, "password": PASSWORD, "name": "Ann Lee"});
         self.post("/v1/auth/register", body).await
@@ -250,4 +272,8 @@ pub fn access_token(tokens: &Value) -> String {
 
 pub fn refresh_token(tokens: &Value) -> String {
     tokens["refresh_token"].as_str().unwrap().to_owned()
+}
+
+pub fn text(body: &Value, member: &str) -> String {
+    body[member].as_str().unwrap().to_owned()
 }

@@ -1,12 +1,15 @@
 //! The REST interface.
 
 mod actor;
+mod api_keys;
 mod auth;
 mod check;
 mod jwks;
 mod manager;
 mod me;
+mod person;
 mod roles;
+mod service_accounts;
 mod users;
 
 use std::sync::Arc;
@@ -35,6 +38,8 @@ struct Context {
         (name = "auth", description = "Registering, signing in and out"),
         (name = "users", description = "People and the roles they hold"),
         (name = "roles", description = "Roles and what they permit"),
+        (name = "service-accounts", description = "Programs of the shop's owner, which sign in by themselves"),
+        (name = "api-keys", description = "Keys by which programs act for a person"),
     ),
     modifiers(&BearerToken)
 )]
@@ -47,6 +52,7 @@ fn operations() -> OpenApiRouter<Context> {
         .routes(routes!(auth::login::login))
         .routes(routes!(auth::refresh::refresh))
         .routes(routes!(auth::logout::logout))
+        .routes(routes!(auth::token::token))
         .routes(routes!(jwks::jwks))
         .routes(routes!(me::me))
         .routes(routes!(users::list::list_users))
@@ -57,6 +63,26 @@ fn operations() -> OpenApiRouter<Context> {
             roles::replace::replace_role,
             roles::delete::delete_role
         ))
+        .routes(routes!(
+            service_accounts::list::list_service_accounts,
+            service_accounts::create::create_service_account
+        ))
+        .routes(routes!(
+            service_accounts::get::get_service_account,
+            service_accounts::delete::delete_service_account
+        ))
+        .routes(routes!(service_accounts::set_roles::set_account_roles))
+        .routes(routes!(service_accounts::add_secret::add_account_secret))
+        .routes(routes!(
+            service_accounts::delete_secret::delete_account_secret
+        ))
+        .routes(routes!(
+            api_keys::list::list_api_keys,
+            api_keys::create::create_api_key
+        ))
+        .routes(routes!(api_keys::delete::delete_api_key))
+        .routes(routes!(api_keys::list_of_user::list_api_keys_of_user))
+        .routes(routes!(api_keys::delete_of_user::delete_api_key_of_user))
 }
 
 /// The routes and their description.

@@ -4,6 +4,7 @@ pub mod login;
 pub mod logout;
 pub mod refresh;
 pub mod register;
+pub mod token;
 
 use axum::Json;
 use http::{HeaderName, header};
