@@ -5,10 +5,12 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod api_keys;
 mod ended_sessions;
 mod internal_calls;
 mod kept_permissions;
 mod permissions;
 mod roles;
+mod rotation;
 mod sessions;
 mod tokens;
