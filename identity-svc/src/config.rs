@@ -60,7 +60,7 @@ pub struct Config {
     )]
     pub access_token_seconds: i64,
 
-    /// Seconds until a new signing key signs: those who keep the published keys ask for them again within that time.
+    /// Seconds until a new signing key signs; whoever keeps the published keys is told to ask for them again before that.
     #[arg(
         long,
         env = "IDENTITY_KEY_LEAD_SECONDS",

@@ -18,14 +18,17 @@ pub struct KeyKeeper(pub Arc<Identity>);
 impl KeyKeeper {
     /// Until stopped. While the database is away, the keys stay as they are.
     pub async fn run(self, stop: CancellationToken) {
+        let mut well = true;
         loop {
             tokio::select! {
                 () = tokio::time::sleep(RELOAD) => {}
                 () = stop.cancelled() => return,
             }
-            if let Err(error) = self.0.reload_keys().await {
-                tracing::warn!(%error, "the signing keys could not be read again");
+            let reloaded = self.0.reload_keys().await;
+            if let (true, Err(error)) = (well, &reloaded) {
+                tracing::warn!(?error, "the signing keys cannot be read again; trying on");
             }
+            well = reloaded.is_ok();
         }
     }
 }
@@ -43,6 +46,13 @@ impl Identity {
         let rotated = self.repository.rotate_keys(new, takeover, actor).await?;
         self.reload_keys().await?;
         Ok(rotated)
+    }
+
+    /// How long others may keep the published keys, in seconds: who asks for them again by then knows a new one before it
+    /// signs.
+    #[must_use]
+    pub fn keys_keep(&self) -> i64 {
+        (self.key_times.lead - KeyTimes::UNSEEN).max(0)
     }
 
     /// Takes the keys that the database has now.
@@ -73,6 +83,8 @@ pub struct KeyTimes {
 impl KeyTimes {
     /// Clocks may differ by this much, in seconds.
     const MARGIN: i64 = 60;
+    /// For so long a replica may not know of a key that another has made, in seconds; and a clock may be behind.
+    const UNSEEN: i64 = 10;
 
     /// A takeover by which no token fails.
     #[must_use]
