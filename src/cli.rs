@@ -53,6 +53,8 @@ enum Command {
         /// The directory
         directory: PathBuf,
     },
+    /// Make a new key for signing access tokens, while all goes on
+    RotateKeys(identity_svc::RotateKeys),
     /// Measure how much the system carries
     #[command(subcommand)]
     Bench(bench::Command),
@@ -113,6 +115,14 @@ impl Cli {
                 true
             }
             Command::Certs { directory } => certs::run(&directory).map(|()| true)?,
+            Command::RotateKeys(options) => {
+                let told = runtime.block_on(async {
+                    let config = chassis::config::from_env()?;
+                    identity_svc::rotate_keys(&config, options).await
+                })?;
+                say(format_args!("{told}"));
+                true
+            }
             Command::Bench(command) => runtime.block_on(bench::run(command))?,
             Command::Docs {
                 directory,

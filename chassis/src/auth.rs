@@ -2,6 +2,9 @@
 //! until an event says that the user's roles, or what a role permits, have changed, so that a role taken away stops working
 //! within a second without a call for each request. While events cannot be heard, an answer is kept for a second only.
 
+mod api_key;
+mod base62;
+mod client_secret;
 mod following;
 mod guard;
 mod permissions;
@@ -26,6 +29,8 @@ use crate::{
     Error, Result, Service, amqp::Bus, config::Secret, grpc::Peers, http::bearer, tls,
     trace::TraceContext,
 };
+pub use api_key::ApiKey;
+pub use client_secret::ClientSecret;
 use following::Following;
 pub use guard::Guard;
 pub(crate) use guard::guarded;

@@ -272,7 +272,9 @@ impl utoipa::Modify for BearerToken {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
-            .description(Some("The `access_token` of `POST /v1/auth/login`"))
+            .description(Some(
+                "The `access_token` of `POST /v1/auth/login` or `POST /v1/auth/token`; at the gateway also an API key",
+            ))
             .build();
         openapi
             .components

@@ -8,9 +8,14 @@ use axum::{
     response::Response,
     routing::on,
 };
-use chassis::{Error, Result, auth::Auth, http::bearer};
+use chassis::{
+    Error, Result,
+    auth::{ApiKey, Auth},
+    http::bearer,
+};
 
 use crate::{
+    api_keys::ApiKeys,
     proxy::Proxy,
     routes::{Access, ROUTES, Route},
 };
@@ -18,6 +23,7 @@ use crate::{
 /// What every request needs.
 pub(crate) struct Gate {
     pub(crate) auth: Auth,
+    pub(crate) api_keys: ApiKeys,
     pub(crate) proxy: Arc<Proxy>,
 }
 
@@ -40,11 +46,19 @@ impl Gate {
         &self,
         route: &Route,
         params: std::result::Result<RawPathParams, RawPathParamsRejection>,
-        request: Request,
+        mut request: Request,
     ) -> Result<Response> {
         check_path(params).map_err(Error::bad_request)?;
         match (route.access, bearer(request.headers())) {
             (Access::SigningIn, _) | (Access::Anyone, None) => {}
+            (Access::Anyone | Access::SignedIn, Some(key)) if key.starts_with(ApiKey::PREFIX) => {
+                let key = key.to_owned();
+                let client = self.proxy.client(&request);
+                let headers = request.headers_mut();
+                self.api_keys
+                    .exchange(headers, &key, client, &self.auth)
+                    .await?;
+            }
             (Access::Anyone | Access::SignedIn, Some(token)) => {
                 self.auth.verify(token).await?;
             }

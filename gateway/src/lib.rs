@@ -6,6 +6,7 @@
     allow(clippy::unwrap_used, reason = "a test that cannot go on fails")
 )]
 
+mod api_keys;
 mod config;
 mod gate;
 mod headers;
@@ -43,7 +44,12 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
     let documents = openapi::Documents::new(proxy.clone())?;
     let probe = health::Probe::new(proxy.clone(), service.health().clone());
 
-    let router = gate::router(Arc::new(gate::Gate { auth, proxy }))
+    let gate = gate::Gate {
+        auth,
+        api_keys: api_keys::ApiKeys::new(peers.to_identity_without_token()),
+        proxy,
+    };
+    let router = gate::router(Arc::new(gate))
         .merge(health::router(Arc::new(probe)))
         .merge(openapi::router(documents.merged()))
         // One layer, not two: each costs every request an allocation.

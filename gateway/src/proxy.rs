@@ -87,13 +87,12 @@ impl Proxy {
         request: Request,
     ) -> Result<Response> {
         let body_limit = body_limit.unwrap_or(self.body_limit);
+        let client = self.client(&request);
         let (mut head, body) = request.into_parts();
         // Known to be too long: nobody needs to read it.
         if body.size_hint().lower() > body_limit as u64 {
             return Err(too_large(body_limit));
         }
-        let client =
-            peer(&head.extensions).map(|peer| self.trusted_proxies.client(peer, &head.headers));
         headers::forward(&mut head, client);
         if let Some(context) = TraceContext::current() {
             for (name, value) in [
@@ -134,6 +133,12 @@ impl Proxy {
             head,
             Body::new(TimeoutBody::new(self.timeout, body)),
         ))
+    }
+
+    /// Where a request comes from, as far as proxies before us may tell.
+    pub(crate) fn client(&self, request: &Request) -> Option<IpAddr> {
+        let peer = peer(request.extensions())?;
+        Some(self.trusted_proxies.client(peer, request.headers()))
     }
 
     /// Reads a page of a service's own.

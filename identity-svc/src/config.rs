@@ -6,7 +6,7 @@ use clap::value_parser;
 
 use crate::{
     domain::{Email, OwnerWords, Password, PasswordRule, PersonName},
-    service::RateLimits,
+    service::{KeyTimes, RateLimits},
 };
 
 /// identity-svc's configuration, all of it from the environment.
@@ -59,6 +59,16 @@ pub struct Config {
         value_name = "IDENTITY_ACCESS_TOKEN_SECONDS"
     )]
     pub access_token_seconds: i64,
+
+    /// Seconds until a new signing key signs; whoever keeps the published keys is told to ask for them again before that.
+    #[arg(
+        long,
+        env = "IDENTITY_KEY_LEAD_SECONDS",
+        default_value = "300",
+        value_parser = value_parser!(i64).range(0..=86_400),
+        value_name = "IDENTITY_KEY_LEAD_SECONDS"
+    )]
+    pub key_lead_seconds: i64,
 
     /// Passwords hashed at once; each takes a core and 19 MiB.
     #[arg(
@@ -114,6 +124,13 @@ pub struct Config {
 }
 
 impl Config {
+    pub(crate) fn key_times(&self) -> KeyTimes {
+        KeyTimes {
+            lead: self.key_lead_seconds,
+            token: self.access_token_seconds,
+        }
+    }
+
     /// The administrator to be made, if one is named. An empty variable counts as none.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ mod config;
 mod domain;
 mod refusal;
 mod repository;
+mod rotate_keys;
 mod service;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use chassis::{
     Service,
     amqp::Bus,
     auth::{Auth, Guard},
+    config::Secret,
     ops::Ops,
     postgres,
     tls::Tls,
@@ -26,11 +28,13 @@ pub use crate::{
     api::http::openapi,
     config::Config,
     domain::{BUILT_IN as BUILT_IN_ROLES, Permission},
+    rotate_keys::{RotateKeys, rotate_keys},
     service::RateLimits,
 };
 use crate::{
+    domain::OurService,
     repository::Repository,
-    service::{Identity, Passwords},
+    service::{Identity, KeyKeeper, Passwords},
 };
 
 const NAME: &str = "identity-svc";
@@ -58,6 +62,7 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
     let doors = open(pool.clone(), &config).await?;
 
     let service = Service::new(NAME);
+    service.background("signing-keys", |stop| doors.keys.run(stop));
     service.relay(pool.clone(), Bus::new(&config.amqp, NAME));
     let grpc = doors.grpc.add_service(Ops::server(pool));
     let tls = Tls::following(&config.tls, &service)?;
@@ -68,6 +73,18 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
         .serve_http(config.http_addr, doors.http, doors.openapi)
         .await?;
     Ok(service)
+}
+
+/// What a service of this name proves itself with.
+///
+/// # Errors
+/// When there is no such service, or the system's secret cannot be had.
+pub fn service_secret(config: &Config, name: &str) -> anyhow::Result<Secret> {
+    let service = OurService::of_name(name).with_context(|| {
+        let names = OurService::ALL.map(OurService::name).join(", ");
+        format!("there is no service `{name}`; there are: {names}")
+    })?;
+    Ok(config.secrets.load()?.of(service.name()))
 }
 
 async fn connect(config: &Config, connections: u32) -> anyhow::Result<PgPool> {
@@ -82,6 +99,8 @@ pub struct Doors {
     pub openapi: OpenApi,
     pub grpc: Routes,
     pub guard: Guard,
+    /// To be run in the background.
+    pub keys: KeyKeeper,
 }
 
 /// The service over a database that is up to date. At the first start it makes the keys and the administrator.
@@ -96,7 +115,7 @@ pub async fn open(pool: PgPool, config: &Config) -> anyhow::Result<Doors> {
     let identity = Identity::open(
         repository,
         passwords,
-        config.access_token_seconds,
+        config.key_times(),
         system_secret,
         config.rate_limits,
     )
@@ -109,11 +128,12 @@ pub async fn open(pool: PgPool, config: &Config) -> anyhow::Result<Doors> {
     let auth = Auth::new(identity.clone(), identity.clone(), identity.clone());
     let guard = Guard::new(auth.clone()).with_open(api::trust_grpc::OPEN);
     let (http, openapi) = api::http::router(identity.clone(), auth, config.trusted_proxies.clone());
-    let grpc = api::grpc::routes(identity);
+    let grpc = api::grpc::routes(identity.clone());
     Ok(Doors {
         http,
         openapi,
         grpc,
         guard,
+        keys: KeyKeeper(identity),
     })
 }

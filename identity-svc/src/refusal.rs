@@ -15,6 +15,9 @@ impl From<Refusal> for Error {
             Refusal::PasswordTooShort => "password-too-short",
             Refusal::OwnSecondFactor => "own-second-factor",
             Refusal::AccountChanged => "account-changed",
+            Refusal::AccountExists => "account-exists",
+            Refusal::TooManySecrets => "too-many-secrets",
+            Refusal::TooManyApiKeys => "too-many-api-keys",
         };
         Self::new(Code::Conflict, kind, refusal.to_string())
     }

@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod api_keys;
 mod documented;
 mod ended_sessions;
 mod forgeries;
@@ -13,5 +14,6 @@ mod kept_permissions;
 mod permissions;
 mod recovery;
 mod roles;
+mod rotation;
 mod sessions;
 mod tokens;

@@ -7,6 +7,7 @@ use std::{
     fmt,
 };
 
+use chrono::{Days, Utc};
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -136,6 +137,21 @@ pub(crate) fn table() -> Vec<Row> {
         row("GET", "/v1/users/{user}/sessions", Admin, 200),
         row("DELETE", "/v1/users/{user}/sessions", Admin, 204),
         row("DELETE", "/v1/users/{user}/second-factor", Admin, 204),
+        // Without the form that it wants.
+        row("POST", "/v1/auth/token", Anyone, 400),
+        row("GET", "/v1/me/api-keys", SignedIn, 200),
+        row("POST", "/v1/me/api-keys", SignedIn, 201)
+            .with(json!({"name": "till", "scopes": [], "expires_at": "{tomorrow}"})),
+        row("DELETE", "/v1/me/api-keys/{nothing}", SignedIn, 404),
+        row("GET", "/v1/users/{user}/api-keys", Admin, 200),
+        row("DELETE", "/v1/users/{user}/api-keys/{nothing}", Admin, 404),
+        row("GET", "/v1/service-accounts", Admin, 200),
+        row("POST", "/v1/service-accounts", Admin, 201).with(json!({"name": "robot-{me}", "roles": []})),
+        row("GET", "/v1/service-accounts/{account}", Admin, 200),
+        row("PUT", "/v1/service-accounts/{account}/roles", Admin, 200).with(json!({"roles": ["staff"]})),
+        row("POST", "/v1/service-accounts/{account}/secrets", Admin, 201),
+        row("DELETE", "/v1/service-accounts/{account}/secrets/{nothing}", Admin, 404),
+        row("DELETE", "/v1/service-accounts/{account}", Admin, 204),
         row("GET", "/v1/roles", Admin, 200),
         row("POST", "/v1/roles", Admin, 201).with(json!({"name": "role-{me}", "permissions": []})),
         row("PUT", "/v1/roles/{role}", Admin, 200).with(json!({"permissions": ["reports:read"]})),
@@ -204,6 +220,7 @@ struct Stage {
     /// Confirmed, to be sent.
     sent: String,
     batch: String,
+    account: String,
 }
 
 impl Stage {
@@ -220,6 +237,11 @@ impl Stage {
         let batch = json!({"prefix": "XMAS-", "size": 1, "kind": "percent", "value": 10});
         let batch = admin
             .post("/v1/discount-code-batches", batch)
+            .await
+            .expect(201);
+        let account = json!({"name": "robot", "roles": []});
+        let account = admin
+            .post("/v1/service-accounts", account)
             .await
             .expect(201);
         let order = customer.order("1", &[("HEART", 1)]).await.expect(201);
@@ -249,6 +271,7 @@ impl Stage {
             order,
             sent,
             batch: batch["id"].as_str().expect("an id").to_owned(),
+            account: account["id"].as_str().expect("an id").to_owned(),
         }
     }
 
@@ -277,6 +300,9 @@ impl Stage {
             .replace("{sent}", &self.sent)
             .replace("{code}", "SPRING")
             .replace("{batch}", &self.batch)
+            .replace("{account}", &self.account)
+            .replace("{nothing}", &Uuid::nil().to_string())
+            .replace("{tomorrow}", &(Utc::now() + Days::new(1)).to_rfc3339())
             .replace("{job}", "01ARZ3NDEKTSV4RRFFQ69G5FAV");
         if text.contains("{refresh_token}") {
             let credentials = json!({

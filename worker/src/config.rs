@@ -103,6 +103,15 @@ pub struct Config {
     )]
     pub keep_errors_days: u32,
 
+    /// Days after which access tokens are signed with a new key; 0: never
+    #[arg(
+        long,
+        env = "KEY_ROTATION_DAYS",
+        value_name = "KEY_ROTATION_DAYS",
+        default_value_t = 30
+    )]
+    pub key_rotation_days: u16,
+
     /// How others reach inventory-svc by gRPC
     #[arg(
         long,

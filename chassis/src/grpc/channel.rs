@@ -52,10 +52,14 @@ impl Channel {
     /// # Errors
     /// When `url` is malformed.
     pub fn without_token(url: &str) -> anyhow::Result<Self> {
-        Ok(Self {
-            inner: connect(url, None)?,
+        Ok(Self::over(connect(url, None)?))
+    }
+
+    pub(super) fn over(inner: transport::Channel) -> Self {
+        Self {
+            inner,
             credentials: Credentials::None,
-        })
+        }
     }
 }
 

@@ -15,7 +15,10 @@ use tonic::{Request, Response, Status, service::Routes};
 use uuid::Uuid;
 
 use super::trust_grpc;
-use crate::service::Identity;
+use crate::{domain::Actor, service::Identity};
+
+/// Nobody waits longer for a new key, in seconds: a century.
+const OLDEST_KEY: i64 = 100 * 365 * 24 * 60 * 60;
 
 /// The service's gRPC routes.
 pub fn routes(identity: Arc<Identity>) -> Routes {
@@ -80,9 +83,18 @@ impl IdentityService for Api {
 
     async fn rotate_keys(
         &self,
-        _: Request<RotateKeysRequest>,
+        request: Request<RotateKeysRequest>,
     ) -> Result<Response<RotateKeysResponse>, Status> {
-        Err(Status::unimplemented("not yet"))
+        let age = request.into_inner().if_older_than_seconds;
+        if !(0..=OLDEST_KEY).contains(&age) {
+            let range = format!("must be from 0 to {OLDEST_KEY}");
+            return Err(Error::invalid_field("if_older_than_seconds", range).into());
+        }
+        let rotated = self.identity.rotate_keys(age, &Actor::system()).await?;
+        Ok(Response::new(RotateKeysResponse {
+            kid: rotated.kid,
+            rotated: rotated.is_new,
+        }))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chassis::{Code, Error};
+use chassis::Error;
 use chrono::DateTime;
 use proto::identity::v1::{
     EndedSession, GetTrustRequest, GetTrustResponse, IssueTokenRequest, IssueTokenResponse,
@@ -11,7 +11,10 @@ use proto::identity::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use crate::{domain::OurService, service::Identity};
+use crate::{
+    domain::{Origin, OurService},
+    service::{Identity, invalid_client},
+};
 
 /// Calls that need no token: by them one gets it, and learns how to verify it.
 pub const OPEN: &[&str] = &[
@@ -34,19 +37,19 @@ impl TrustService for Trust {
         request: Request<IssueTokenRequest>,
     ) -> Result<Response<IssueTokenResponse>, Status> {
         let request = request.into_inner();
-        let issued = match OurService::of_name(&request.client_id) {
+        let (client, secret) = (&request.client_id, &request.client_secret);
+        let token = match OurService::of_name(client) {
             Some(service) => self
                 .identity
-                .service_token(service, &request.client_secret)?,
-            None => None,
+                .service_token(service, secret)?
+                .ok_or_else(invalid_client)?,
+            None => {
+                let actor = origin(&request).visitor();
+                self.identity
+                    .client_token(client, secret, None, &actor)
+                    .await?
+            }
         };
-        let token = issued.ok_or_else(|| {
-            Error::new(
-                Code::Unauthenticated,
-                "invalid-client",
-                "there is no such client, or its secret is another",
-            )
-        })?;
         Ok(Response::new(IssueTokenResponse {
             access_token: token.access,
             expires_in_seconds: token.expires_in,
@@ -80,5 +83,14 @@ impl TrustService for Trust {
             as_of_ms: trust.as_of.timestamp_millis(),
             access_token_seconds: trust.access_token_seconds,
         }))
+    }
+}
+
+/// Where the client is, as the caller says.
+fn origin(request: &IssueTokenRequest) -> Origin {
+    let agent = Some(request.user_agent.as_str()).filter(|agent| !agent.is_empty());
+    match request.address.parse() {
+        Ok(address) => Origin::new(address, agent),
+        Err(_) => Origin::default(),
     }
 }

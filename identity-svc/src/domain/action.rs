@@ -25,11 +25,21 @@ pub enum Action {
     RoleAdded,
     RoleChanged,
     RoleDeleted,
+    KeysRotated,
+    ServiceAccountAdded,
+    ServiceAccountRolesSet,
+    ServiceAccountDeleted,
+    ClientSecretAdded,
+    ClientSecretEnded,
+    ApiKeyAdded,
+    ApiKeyEnded,
+    ClientTokenIssued,
+    ClientRefused,
 }
 
 impl Action {
     /// Every action, for those who filter by one.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 32] = [
         Self::UserRegistered,
         Self::AdministratorMade,
         Self::UserDisabled,
@@ -52,6 +62,16 @@ impl Action {
         Self::RoleAdded,
         Self::RoleChanged,
         Self::RoleDeleted,
+        Self::KeysRotated,
+        Self::ServiceAccountAdded,
+        Self::ServiceAccountRolesSet,
+        Self::ServiceAccountDeleted,
+        Self::ClientSecretAdded,
+        Self::ClientSecretEnded,
+        Self::ApiKeyAdded,
+        Self::ApiKeyEnded,
+        Self::ClientTokenIssued,
+        Self::ClientRefused,
     ];
 
     /// As it is stored and shown: what it concerns, and what happened.
@@ -80,6 +100,16 @@ impl Action {
             Self::RoleAdded => "role.added",
             Self::RoleChanged => "role.changed",
             Self::RoleDeleted => "role.deleted",
+            Self::KeysRotated => "keys.rotated",
+            Self::ServiceAccountAdded => "service_account.added",
+            Self::ServiceAccountRolesSet => "service_account.roles_set",
+            Self::ServiceAccountDeleted => "service_account.deleted",
+            Self::ClientSecretAdded => "client_secret.added",
+            Self::ClientSecretEnded => "client_secret.ended",
+            Self::ApiKeyAdded => "api_key.added",
+            Self::ApiKeyEnded => "api_key.ended",
+            Self::ClientTokenIssued => "client_token.issued",
+            Self::ClientRefused => "client.refused",
         }
     }
 

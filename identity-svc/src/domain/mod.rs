@@ -3,6 +3,7 @@
 mod account_key;
 mod action;
 mod actor;
+mod api_key;
 mod audit_filter;
 mod device;
 mod email;
@@ -20,11 +21,14 @@ mod reason;
 mod recovery_code;
 mod refresh_token;
 mod role;
+mod scope;
+mod service_account;
 mod user;
 
 pub use account_key::AccountKey;
 pub use action::Action;
 pub use actor::{Actor, Origin};
+pub use api_key::{ApiKey, KeyName, NewApiKey};
 pub use audit_filter::AuditFilter;
 pub use device::device;
 pub use email::Email;
@@ -42,6 +46,10 @@ pub use reason::Reason;
 pub use recovery_code::RecoveryCode;
 pub use refresh_token::{RefreshSecret, RefreshToken};
 pub use role::{ADMIN, BUILT_IN, CUSTOMER, Role, RoleDefinition, RoleName};
+pub use scope::Scope;
+pub use service_account::{
+    AccountName, AccountSecret, ServiceAccount, account_secret, client_secret,
+};
 pub use user::User;
 
 /// Why a text is not the value that it should be; for the caller to read.
@@ -76,4 +84,10 @@ pub enum Refusal {
     OwnSecondFactor,
     #[error("the password or the second factor was changed meanwhile; try again")]
     AccountChanged,
+    #[error("there is a service account of this name")]
+    AccountExists,
+    #[error("the account has two secrets; delete one first")]
+    TooManySecrets,
+    #[error("you have 50 API keys; delete one first")]
+    TooManyApiKeys,
 }

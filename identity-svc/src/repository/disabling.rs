@@ -5,13 +5,13 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    Repository, audit_log::record, ending::end_all, lock_administrators, require_administrator,
-    tell,
+    Repository, api_keys::end_api_keys, audit_log::record, ending::end_all, lock_administrators,
+    require_administrator, tell,
 };
 use crate::domain::{ADMIN, Action, Actor, Ending, Reason};
 
 impl Repository {
-    /// Disables the user and ends all sessions; false if there is no such user. Whoever is disabled already is left so,
+    /// Disables the user, and ends all sessions and API keys; false if there is no such user. Whoever is disabled already is left so,
     /// without an event.
     ///
     /// # Errors
@@ -41,6 +41,7 @@ impl Repository {
         let action = Action::UserDisabled;
         record(&mut tx, actor, action, Some(&subject), details).await?;
         end_all(&mut tx, actor, user, None, Ending::UserDisabled).await?;
+        end_api_keys(&mut tx, actor, user).await?;
         tx.commit().await?;
         Ok(true)
     }

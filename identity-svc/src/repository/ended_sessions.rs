@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::Repository;
 
-/// A session that ended before its last access token expired.
+/// A session that ended before its last access token expired; or an API key, or a service account's secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EndedSession {
     pub id: Uuid,
@@ -23,8 +23,12 @@ impl Repository {
             .await?;
         let ended = sqlx::query_as!(
             EndedSession,
-            r#"select id, revoked_at as "ended_at!" from refresh_families
-                where revoked_at > greatest($1, now() - make_interval(secs => $2::bigint))"#,
+            r#"with since as (select greatest($1, now() - make_interval(secs => $2::bigint)) as at)
+               select id as "id!", revoked_at as "ended_at!" from refresh_families, since where revoked_at > at
+               union all
+               select id, revoked_at from service_account_secrets, since where revoked_at > at
+               union all
+               select id, revoked_at from api_keys, since where revoked_at > at"#,
             after,
             within,
         )
@@ -33,11 +37,12 @@ impl Repository {
         Ok((ended, as_of))
     }
 
-    /// Whether the session has ended. One that is not there any more was over long before.
+    /// Whether the session, API key or secret has ended. One that is not there any more was over long before.
     pub async fn has_ended(&self, session: Uuid) -> Result<bool> {
         let ended = sqlx::query_scalar!(
-            r#"select exists (select from refresh_families
-                               where id = $1 and revoked_at is not null) as "ended!""#,
+            r#"select exists (select from refresh_families where id = $1 and revoked_at is not null)
+                   or exists (select from service_account_secrets where id = $1 and revoked_at is not null)
+                   or exists (select from api_keys where id = $1 and revoked_at is not null) as "ended!""#,
             session,
         )
         .fetch_one(&self.pool)

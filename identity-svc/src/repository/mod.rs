@@ -3,12 +3,15 @@
 mod account_failures;
 mod address_counts;
 mod administrators;
+mod api_keys;
 mod audit_log;
+mod clients;
 mod credentials;
 mod disabling;
 mod email_verification;
 mod ended_sessions;
 mod ending;
+mod key_rotation;
 mod keys;
 mod mails;
 mod one_time_tokens;
@@ -17,22 +20,27 @@ mod recovery_codes;
 mod registration;
 mod roles;
 mod second_factors;
+mod service_accounts;
 mod sessions;
 mod users;
 
 use chassis::{Result, amqp::outbox};
 use proto::{
     cloudevents::CloudEvent,
-    events::identity::{ROLE_CHANGED, RoleData, SESSIONS_ENDED, SOURCE, SessionsData, UserData},
+    events::identity::{
+        ROLE_CHANGED, RoleData, SESSIONS_ENDED, SOURCE, SessionsData, USER_CHANGED, UserData,
+    },
 };
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 pub use administrators::Administrator;
 pub use audit_log::AuditEntry;
+pub use clients::Credential;
 pub use credentials::Credentials;
 pub use ended_sessions::EndedSession;
-pub use keys::{Keys, StoredKey};
+pub use key_rotation::{Rotated, Takeover};
+pub use keys::{NewKey, StoredKey};
 pub use one_time_tokens::Holder;
 pub use password_changes::NewPassword;
 pub use second_factors::SecondFactor;
@@ -115,6 +123,26 @@ async fn tell_of_role(tx: &mut PgConnection, role: &Role) -> Result<()> {
     };
     let version = Some(row.version);
     let event = CloudEvent::new(SOURCE, ROLE_CHANGED, &role.name, version, row.at, &data)?;
+    outbox::append(tx, vec![event]).await
+}
+
+/// Writes the event that a service account may do something else, or is gone, into the outbox, with its next version.
+async fn tell_of_account(tx: &mut PgConnection, account: Uuid) -> Result<()> {
+    let row = sqlx::query!(
+        r#"update service_accounts set version = version + 1 where id = $1
+           returning version, now() as "at!", deleted_at is not null as "deleted!",
+                     array(select role from service_account_roles where account_id = id order by role) as "roles!""#,
+        account,
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let data = UserData {
+        user_id: account,
+        roles: row.roles,
+        disabled: row.deleted,
+    };
+    let version = Some(row.version);
+    let event = CloudEvent::new(SOURCE, USER_CHANGED, account, version, row.at, &data)?;
     outbox::append(tx, vec![event]).await
 }
 

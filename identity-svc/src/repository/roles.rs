@@ -1,8 +1,10 @@
 use chassis::{
     Error, Result,
+    error::FieldError,
     idempotency::{Answer, Once},
 };
 use serde_json::json;
+use sqlx::PgConnection;
 
 use super::{Repository, audit_log::record, tell_of_role};
 use crate::domain::{Action, Actor, Refusal, Role, RoleDefinition, RoleName};
@@ -144,7 +146,41 @@ impl Repository {
 
 fn role_in_use(error: sqlx::Error) -> Error {
     match chassis::postgres::constraint(&error) {
-        Some("user_roles_role_fkey") => Refusal::RoleInUse.into(),
+        Some("user_roles_role_fkey" | "service_account_roles_role_fkey") => {
+            Refusal::RoleInUse.into()
+        }
+        _ => error.into(),
+    }
+}
+
+/// # Errors
+/// `validation` naming each role that there is not.
+pub(super) async fn require_roles(tx: &mut PgConnection, roles: &[String]) -> Result<()> {
+    let unknown = sqlx::query_scalar!(
+        r#"select place as "place!" from unnest($1::text[]) with ordinality as given (role, place)
+            where not exists (select from roles where name = role) order by place"#,
+        roles,
+    )
+    .fetch_all(tx)
+    .await?;
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let no_such_role = |place: i64| FieldError {
+        field: format!("roles[{}]", place - 1),
+        detail: "there is no such role".to_owned(),
+    };
+    Err(Error::invalid(
+        unknown.into_iter().map(no_such_role).collect(),
+    ))
+}
+
+/// A role that was deleted between the check and the insert.
+pub(super) fn role_vanished(error: sqlx::Error) -> Error {
+    match chassis::postgres::constraint(&error) {
+        Some("user_roles_role_fkey" | "service_account_roles_role_fkey") => {
+            Error::invalid_field("roles", "a role was deleted meanwhile")
+        }
         _ => error.into(),
     }
 }

@@ -1,9 +1,15 @@
-use chassis::{Error, Result, error::FieldError};
+use chassis::Result;
 use proto::events::identity::USER_CHANGED;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Repository, audit_log::record, lock_administrators, require_administrator, tell};
+use super::{
+    Repository,
+    audit_log::record,
+    lock_administrators, require_administrator,
+    roles::{require_roles, role_vanished},
+    tell,
+};
 use crate::domain::{ADMIN, Action, Actor, Email, PersonName, RoleName, User};
 
 /// Somebody who registers.
@@ -64,12 +70,14 @@ impl Repository {
         Ok(users)
     }
 
-    /// Whether the user holds a role that permits it, and is not disabled.
-    pub async fn permitted(&self, user: Uuid, permission: &str) -> Result<bool> {
+    /// Whether somebody holds a role that permits it: a user who is not disabled, or a service account.
+    pub async fn permitted(&self, holder: Uuid, permission: &str) -> Result<bool> {
         let permitted = sqlx::query_scalar!(
             r#"select exists (select from users join user_roles on user_id = id join role_permissions using (role)
-                               where id = $1 and disabled_at is null and permission = $2) as "permitted!""#,
-            user,
+                               where id = $1 and disabled_at is null and permission = $2)
+                   or exists (select from service_account_roles join role_permissions using (role)
+                               where account_id = $1 and permission = $2) as "permitted!""#,
+            holder,
             permission,
         )
         .fetch_one(&self.pool)
@@ -92,18 +100,7 @@ impl Repository {
         if found.is_none() {
             return Ok(false);
         }
-        let unknown = sqlx::query_scalar!(
-            r#"select place as "place!" from unnest($1::text[]) with ordinality as given (role, place)
-                where not exists (select from roles where name = role) order by place"#,
-            &roles,
-        )
-        .fetch_all(&mut *tx)
-        .await?;
-        if !unknown.is_empty() {
-            return Err(Error::invalid(
-                unknown.into_iter().map(unknown_role).collect(),
-            ));
-        }
+        require_roles(&mut tx, &roles).await?;
         let removed = sqlx::query_scalar!(
             "delete from user_roles where user_id = $1 and role <> all ($2) returning role",
             user,
@@ -134,22 +131,5 @@ impl Repository {
         }
         tx.commit().await?;
         Ok(true)
-    }
-}
-
-fn unknown_role(place: i64) -> FieldError {
-    FieldError {
-        field: format!("roles[{}]", place - 1),
-        detail: "there is no such role".to_owned(),
-    }
-}
-
-/// A role that was deleted between the check and the insert.
-fn role_vanished(error: sqlx::Error) -> Error {
-    match chassis::postgres::constraint(&error) {
-        Some("user_roles_role_fkey") => {
-            Error::invalid_field("roles", "a role was deleted meanwhile")
-        }
-        _ => error.into(),
     }
 }

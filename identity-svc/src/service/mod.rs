@@ -2,9 +2,11 @@
 
 mod access_tokens;
 mod administrator;
+mod api_keys;
 mod audit_log;
 mod disabling;
 mod email_verification;
+mod issue_token;
 mod mails;
 mod our_services;
 mod password_change;
@@ -15,17 +17,22 @@ mod refresh;
 mod register;
 mod roles;
 mod second_factor;
+mod service_accounts;
 mod sessions;
 mod sign_in;
 mod sign_out;
+mod signing_keys;
 mod throttle;
 mod trust;
 mod users;
 
 use chassis::{Result, auth::secrets::SystemSecret};
 
-pub use access_tokens::{AccessTokens, PublicKey};
+pub use access_tokens::{AccessTokens, CLIENT_ID, PublicKey, random_key};
+pub use issue_token::invalid_client;
+pub use our_services::ClientToken;
 pub use passwords::Passwords;
+pub use signing_keys::{KeyKeeper, KeyTimes};
 pub use throttle::RateLimits;
 
 use crate::{
@@ -41,6 +48,7 @@ pub struct Identity {
     repository: Repository,
     passwords: Passwords,
     access: AccessTokens,
+    key_times: KeyTimes,
     refresh_secret: RefreshSecret,
     system_secret: SystemSecret,
     rate_limits: RateLimits,
@@ -63,16 +71,17 @@ impl Identity {
     pub async fn open(
         repository: Repository,
         passwords: Passwords,
-        access_token_seconds: i64,
+        key_times: KeyTimes,
         system_secret: SystemSecret,
         rate_limits: RateLimits,
     ) -> anyhow::Result<Self> {
-        let keys = repository
-            .keys(access_tokens::random_key()?, RefreshSecret(rand::random()))
-            .await?;
+        repository.ensure_signing_key(random_key()?).await?;
+        let stored = repository.signing_keys().await?;
+        let refresh_secret = repository.refresh_secret(RefreshSecret(rand::random()));
         Ok(Self {
-            access: AccessTokens::new(&keys, access_token_seconds)?,
-            refresh_secret: keys.refresh,
+            access: AccessTokens::new(&stored.keys, key_times.token)?,
+            key_times,
+            refresh_secret: refresh_secret.await?,
             repository,
             passwords,
             system_secret,
@@ -80,9 +89,9 @@ impl Identity {
         })
     }
 
-    /// The keys that access tokens are verified with.
+    /// The keys that access tokens are verified with now or soon.
     #[must_use]
-    pub fn public_keys(&self) -> &[PublicKey] {
+    pub fn public_keys(&self) -> Vec<PublicKey> {
         self.access.public_keys()
     }
 

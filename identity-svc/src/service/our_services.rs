@@ -10,6 +10,8 @@ pub struct ClientToken {
     pub access: String,
     /// Seconds until it is worthless.
     pub expires_in: i64,
+    /// The permissions that it gives, separated by spaces; None: all that its subject holds.
+    pub scope: Option<String>,
 }
 
 impl Identity {
@@ -31,6 +33,7 @@ impl Identity {
         Ok(Some(ClientToken {
             access: self.access.sign(&claims)?,
             expires_in: self.access.lifetime(),
+            scope: None,
         }))
     }
 }

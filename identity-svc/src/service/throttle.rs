@@ -20,6 +20,12 @@ impl Identity {
         if let Some(left) = failures.pause_left() {
             return Err(too_many_attempts(left));
         }
+        self.hear_address(actor).await
+    }
+
+    /// # Errors
+    /// `too-many-attempts` while the actor's address has to wait; `unavailable`.
+    pub(super) async fn hear_address(&self, actor: &Actor) -> Result<()> {
         let network = actor.origin.network();
         if let (Some(limit), Some(network)) = (self.limit(&Limit::FAILURES), network)
             && let Some(left) = self.repository.closed(network, limit).await?

@@ -24,13 +24,15 @@ impl Identity {
     /// # Errors
     /// `unavailable`.
     pub async fn trust(&self, ended_after: DateTime<Utc>) -> Result<Trust> {
+        // Not those of a second ago: who asks has heard, perhaps, that they have changed.
+        self.reload_keys().await?;
         let access_token_seconds = self.access.lifetime();
         let (ended, as_of) = self
             .repository
             .ended_sessions(ended_after, access_token_seconds + MARGIN)
             .await?;
         Ok(Trust {
-            keys: self.public_keys().to_vec(),
+            keys: self.public_keys(),
             ended,
             as_of,
             access_token_seconds,

@@ -1,11 +1,12 @@
 use serde_json::Value;
 
 /// The contract's operations, and whether each needs a token.
-const OPERATIONS: [(&str, &str, bool); 32] = [
+const OPERATIONS: [(&str, &str, bool); 45] = [
     ("post", "/v1/auth/register", false),
     ("post", "/v1/auth/login", false),
     ("post", "/v1/auth/refresh", false),
     ("post", "/v1/auth/logout", false),
+    ("post", "/v1/auth/token", false),
     ("get", "/.well-known/jwks.json", false),
     ("post", "/v1/auth/verify-email", false),
     ("post", "/v1/auth/password-reset", false),
@@ -29,6 +30,22 @@ const OPERATIONS: [(&str, &str, bool); 32] = [
     ("get", "/v1/users/{id}/sessions", true),
     ("delete", "/v1/users/{id}/sessions", true),
     ("delete", "/v1/users/{id}/second-factor", true),
+    ("get", "/v1/me/api-keys", true),
+    ("post", "/v1/me/api-keys", true),
+    ("delete", "/v1/me/api-keys/{id}", true),
+    ("get", "/v1/users/{id}/api-keys", true),
+    ("delete", "/v1/users/{id}/api-keys/{key_id}", true),
+    ("get", "/v1/service-accounts", true),
+    ("post", "/v1/service-accounts", true),
+    ("get", "/v1/service-accounts/{id}", true),
+    ("delete", "/v1/service-accounts/{id}", true),
+    ("put", "/v1/service-accounts/{id}/roles", true),
+    ("post", "/v1/service-accounts/{id}/secrets", true),
+    (
+        "delete",
+        "/v1/service-accounts/{id}/secrets/{secret_id}",
+        true,
+    ),
     ("get", "/v1/roles", true),
     ("post", "/v1/roles", true),
     ("put", "/v1/roles/{name}", true),
@@ -37,9 +54,10 @@ const OPERATIONS: [(&str, &str, bool); 32] = [
 ];
 
 /// Those that somebody proves something by who has no token.
-const SECRETS: [&str; 3] = [
+const SECRETS: [&str; 4] = [
     "/v1/auth/login",
     "/v1/auth/refresh",
+    "/v1/auth/token",
     "/v1/auth/password-reset/confirm",
 ];
 

@@ -90,18 +90,18 @@ pub fn config() -> Config {
     }
 }
 
-impl App {
-    pub async fn start() -> Self {
-        Self::start_with(|_| {}).await
-    }
+/// The service on somebody else's database.
+pub struct Replica {
+    pub http: String,
+    pub grpc: String,
+    service: Service,
+}
 
-    /// The same, with some settings changed.
-    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = config();
-        change(&mut config);
-        let db = testing::database(&identity_svc::MIGRATIONS).await;
-        let doors = identity_svc::open(db.pool.clone(), &config).await.unwrap();
+impl Replica {
+    pub async fn start(db: &TestDatabase, config: &Config) -> Self {
+        let doors = identity_svc::open(db.pool.clone(), config).await.unwrap();
         let service = Service::new("identity-svc");
+        service.background("signing-keys", |stop| doors.keys.run(stop));
         let any = "127.0.0.1:0".parse().unwrap();
         let http = service
             .serve_http(any, doors.http, doors.openapi)
@@ -112,11 +112,35 @@ impl App {
             .await
             .unwrap();
         Self {
-            db,
             http: format!("http://{http}"),
             grpc: format!("http://{grpc}"),
+            service,
+        }
+    }
+}
+
+impl App {
+    pub async fn start() -> Self {
+        Self::start_as(&config()).await
+    }
+
+    /// The same, with some settings changed.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = config();
+        change(&mut config);
+        Self::start_as(&config).await
+    }
+
+    /// The same, with a configuration of its own.
+    pub async fn start_as(config: &Config) -> Self {
+        let db = testing::database(&identity_svc::MIGRATIONS).await;
+        let replica = Replica::start(&db, config).await;
+        Self {
+            db,
+            http: replica.http,
+            grpc: replica.grpc,
             client: reqwest::Client::new(),
-            _service: service,
+            _service: replica.service,
         }
     }
 
@@ -150,6 +174,28 @@ impl App {
     pub async fn send(&self, token: &str, method: Method, path: &str, body: Value) -> Answer {
         let request = self.request(method, path).bearer_auth(token).json(&body);
         Answer::of(request.send().await.unwrap()).await
+    }
+
+    /// Asks for an access token as a program does; the fields are form-encoded.
+    pub fn token_request(&self, fields: &str) -> reqwest::RequestBuilder {
+        self.request(Method::POST, "/v1/auth/token")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(fields.to_owned())
+    }
+
+    /// The answer to a client that proves itself in the body.
+    pub async fn client_token(&self, id: &str, secret: &str) -> Answer {
+        let fields = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+        Answer::of(self.token_request(&fields).send().await.unwrap()).await
+    }
+
+    /// What was done to a subject, in the order of time, as the audit log has it.
+    pub async fn audited(&self, subject: &str) -> Vec<String> {
+        sqlx::query_scalar("select action from audit_log where subject = $1 order by id")
+            .bind(subject)
+            .fetch_all(&self.db.pool)
+            .await
+            .unwrap()
     }
 
     pub async fn register(&self, email: &str) -> Answer {
@@ -305,4 +351,8 @@ pub fn access_token(tokens: &Value) -> String {
 
 pub fn refresh_token(tokens: &Value) -> String {
     tokens["refresh_token"].as_str().unwrap().to_owned()
+}
+
+pub fn text(body: &Value, member: &str) -> String {
+    body[member].as_str().unwrap().to_owned()
 }

@@ -18,6 +18,8 @@ async fn the_published_keys_verify_a_token_and_show_nothing_private() {
         .await
         .unwrap();
     assert_eq!(response.status(), 200);
+    // A new key signs 300 s after it is published.
+    assert_eq!(response.headers()["cache-control"], "public, max-age=290");
     let set: Value = response.json().await.unwrap();
     let members: Vec<_> = set["keys"][0].as_object().unwrap().keys().collect();
     assert_eq!(members, ["alg", "crv", "kid", "kty", "use", "x"]);

@@ -5,6 +5,7 @@ mod audit;
 mod expire_points;
 mod order_confirmation_mail;
 mod prune;
+mod rotate_keys;
 mod watch_sweeper;
 
 use std::{sync::Arc, time::Duration};
@@ -26,6 +27,7 @@ pub use self::{
     expire_points::ExpirePoints,
     order_confirmation_mail::{OrderConfirmation, OrderConfirmationMail},
     prune::{Keep, Prune},
+    rotate_keys::RotateKeys,
     watch_sweeper::WatchSweeper,
 };
 use crate::{
@@ -39,6 +41,7 @@ pub const RECURRING: &[(&str, &str)] = &[
     (ExpirePoints::KIND, ExpirePoints::SCHEDULE),
     (Audit::KIND, Audit::SCHEDULE),
     (Prune::KIND, Prune::SCHEDULE),
+    (RotateKeys::KIND, RotateKeys::SCHEDULE),
     (WatchSweeper::KIND, WatchSweeper::SCHEDULE),
 ];
 
@@ -49,6 +52,7 @@ pub const KINDS: &[&str] = &[
     Audit::KIND,
     OrderConfirmationMail::KIND,
     Prune::KIND,
+    RotateKeys::KIND,
     WatchSweeper::KIND,
 ];
 
@@ -101,9 +105,13 @@ pub fn start(
         services: vec![
             ("order-svc", OpsServiceClient::new(order)),
             ("inventory-svc", OpsServiceClient::new(inventory.clone())),
-            ("identity-svc", OpsServiceClient::new(identity)),
+            ("identity-svc", OpsServiceClient::new(identity.clone())),
         ],
         keep: config.keep(),
+    });
+    workers.run_at_ticks(RotateKeys {
+        identity: IdentityServiceClient::new(identity),
+        after_days: config.key_rotation_days,
     });
     workers.run_at_ticks(ExpirePoints {
         incentives: IncentiveServiceClient::new(inventory.clone()),

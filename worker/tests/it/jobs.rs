@@ -141,7 +141,13 @@ async fn jobs_are_listed_by_state_newest_first_and_summarized() {
         .collect();
     assert_eq!(
         recurring,
-        ["expire_points", "audit", "prune", "watch_sweeper"]
+        [
+            "expire_points",
+            "audit",
+            "prune",
+            "rotate_keys",
+            "watch_sweeper"
+        ]
     );
     assert!(summary["recurring"][0]["next_run_at"].is_string());
     rest.stop().await;

@@ -10,6 +10,7 @@ mod mails;
 mod orphans;
 mod outage;
 mod prune;
+mod rotate_keys;
 mod smtp;
 mod support;
 mod sweeper;

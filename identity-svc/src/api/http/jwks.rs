@@ -7,9 +7,6 @@ use utoipa::ToSchema;
 
 use crate::service::{Identity, PublicKey};
 
-/// Keys change rarely, and a new one is published before it signs.
-const CACHE: (HeaderName, &str) = (header::CACHE_CONTROL, "public, max-age=300");
-
 /// A JWK Set (RFC 7517).
 #[derive(Serialize, ToSchema)]
 pub struct Jwks {
@@ -56,11 +53,12 @@ impl From<&PublicKey> for JsonWebKey {
 )]
 pub async fn jwks(
     State(identity): State<Arc<Identity>>,
-) -> ([(HeaderName, &'static str); 1], Json<Jwks>) {
+) -> ([(HeaderName, String); 1], Json<Jwks>) {
     let keys = identity
         .public_keys()
         .iter()
         .map(JsonWebKey::from)
         .collect();
-    ([CACHE], Json(Jwks { keys }))
+    let cache = format!("public, max-age={}", identity.keys_keep());
+    ([(header::CACHE_CONTROL, cache)], Json(Jwks { keys }))
 }

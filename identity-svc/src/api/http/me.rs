@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use chassis::{
-    Code, Error, Result,
+    Code, Error, Problem, Result,
     auth::{Caller, NotSignedIn},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::service::Identity;
+use crate::{api::http::person::session_required, service::Identity};
 
 /// Who the caller is.
 #[derive(Serialize, ToSchema)]
@@ -37,9 +37,14 @@ pub struct Me {
     responses(
         (status = 200, description = "The caller", body = Me),
         NotSignedIn,
+        (status = 403, description = "`session-required`: a service account is nobody", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn me(State(identity): State<Arc<Identity>>, caller: Caller) -> Result<Json<Me>> {
+    // A service account is its own client.
+    if caller.claims.client_id == caller.id.to_string() {
+        return Err(session_required());
+    }
     let user = identity.user(caller.id).await.map_err(gone)?;
     Ok(Json(Me {
         id: user.id,

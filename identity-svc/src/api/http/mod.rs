@@ -2,14 +2,17 @@
 
 mod account;
 mod actor;
+mod api_keys;
 mod audit;
 mod auth;
 mod check;
 mod jwks;
 mod me;
+mod person;
 mod policy;
 mod roles;
 mod second_factor;
+mod service_accounts;
 mod sessions;
 mod users;
 
@@ -42,6 +45,8 @@ struct Context {
         (name = "users", description = "People and the roles they hold"),
         (name = "roles", description = "Roles and what they permit"),
         (name = "audit", description = "Who did what"),
+        (name = "service-accounts", description = "Programs of the shop's owner, which sign in by themselves"),
+        (name = "api-keys", description = "Keys by which programs act for a person"),
     ),
     modifiers(&BearerToken)
 )]
@@ -61,6 +66,7 @@ fn operations() -> OpenApiRouter<Context> {
         .routes(routes!(
             auth::confirm_password_reset::confirm_password_reset
         ))
+        .routes(routes!(auth::token::token))
         .routes(routes!(jwks::jwks))
         .routes(routes!(me::me))
         .routes(routes!(
@@ -95,6 +101,26 @@ fn operations() -> OpenApiRouter<Context> {
             roles::delete::delete_role
         ))
         .routes(routes!(audit::list_audit_log))
+        .routes(routes!(
+            service_accounts::list::list_service_accounts,
+            service_accounts::create::create_service_account
+        ))
+        .routes(routes!(
+            service_accounts::get::get_service_account,
+            service_accounts::delete::delete_service_account
+        ))
+        .routes(routes!(service_accounts::set_roles::set_account_roles))
+        .routes(routes!(service_accounts::add_secret::add_account_secret))
+        .routes(routes!(
+            service_accounts::delete_secret::delete_account_secret
+        ))
+        .routes(routes!(
+            api_keys::list::list_api_keys,
+            api_keys::create::create_api_key
+        ))
+        .routes(routes!(api_keys::delete::delete_api_key))
+        .routes(routes!(api_keys::list_of_user::list_api_keys_of_user))
+        .routes(routes!(api_keys::delete_of_user::delete_api_key_of_user))
 }
 
 /// The routes and their description.

@@ -6,6 +6,7 @@ pub mod logout;
 pub mod refresh;
 pub mod register;
 pub mod request_password_reset;
+pub mod token;
 pub mod verify_email;
 
 use axum::Json;

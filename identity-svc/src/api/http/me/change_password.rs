@@ -1,12 +1,13 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use chassis::{Problem, Result, auth::Caller, http::Json as Body};
+use chassis::{Problem, Result, auth::NotSignedIn, http::Json as Body};
 use http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::gone;
+use crate::api::http::person::Person;
 use crate::{
     api::http::{actor::From, check::invalid},
     domain::{Password, PasswordRule},
@@ -34,8 +35,8 @@ pub struct PasswordChange {
     request_body = PasswordChange,
     responses(
         (status = 204, description = "Changed"),
-        (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`invalid-credentials`: the current password is wrong", body = Problem, content_type = "application/problem+json"),
+        NotSignedIn,
+        (status = 403, description = "`session-required`; `invalid-credentials`: the current password is wrong", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`account-changed`: the password or the second factor was changed meanwhile", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`new_password` is not acceptable", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too-many-attempts`: wait as long as `Retry-After` says", body = Problem, content_type = "application/problem+json"),
@@ -43,7 +44,7 @@ pub struct PasswordChange {
     )
 )]
 pub async fn change_password(
-    caller: Caller,
+    Person(caller): Person,
     from: From,
     State(identity): State<Arc<Identity>>,
     Body(body): Body<PasswordChange>,

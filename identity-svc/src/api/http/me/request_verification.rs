@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use chassis::{Problem, Result, auth::Caller};
+use chassis::Result;
 use http::StatusCode;
 
+use crate::api::http::person::{NotAPerson, Person};
 use crate::service::Identity;
 
 /// Ask for the mail that verifies your address once more.
@@ -16,11 +17,11 @@ use crate::service::Identity;
     security(("bearer" = [])),
     responses(
         (status = 202, description = "There will be a mail, if one is needed"),
-        (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
+        NotAPerson,
     )
 )]
 pub async fn request_verification(
-    caller: Caller,
+    Person(caller): Person,
     State(identity): State<Arc<Identity>>,
 ) -> Result<StatusCode> {
     identity.request_verification(caller.id).await?;

@@ -1,12 +1,13 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use chassis::{Problem, Result, auth::Caller, http::Json as Body};
+use chassis::{Problem, Result, auth::NotSignedIn, http::Json as Body};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Once, once};
+use crate::api::http::person::Person;
 use crate::{
     api::http::{actor::From, me::gone},
     service::Identity,
@@ -43,8 +44,8 @@ pub struct Enrolment {
     request_body = Beginning,
     responses(
         (status = 201, description = "Begun", body = Enrolment),
-        (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`invalid-credentials`: the password is wrong", body = Problem, content_type = "application/problem+json"),
+        NotSignedIn,
+        (status = 403, description = "`session-required`; `invalid-credentials`: the password is wrong", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`second-factor-enabled`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is missing", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too-many-attempts`: wait as long as `Retry-After` says", body = Problem, content_type = "application/problem+json"),
@@ -52,7 +53,7 @@ pub struct Enrolment {
     )
 )]
 pub async fn begin_second_factor(
-    caller: Caller,
+    Person(caller): Person,
     from: From,
     State(identity): State<Arc<Identity>>,
     Body(body): Body<Beginning>,

@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use chassis::{Problem, Result, auth::Caller, http::Json as Body};
+use chassis::{Problem, Result, auth::NotSignedIn, http::Json as Body};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{Once, RecoveryCodes, once};
+use crate::api::http::person::Person;
 use crate::{api::http::actor::From, service::Identity};
 
 #[derive(Deserialize, ToSchema)]
@@ -27,8 +28,8 @@ pub struct Confirmation {
     request_body = Confirmation,
     responses(
         (status = 200, description = "The second factor guards the account", body = RecoveryCodes),
-        (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`invalid-code`", body = Problem, content_type = "application/problem+json"),
+        NotSignedIn,
+        (status = 403, description = "`session-required`; `invalid-code`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "None was begun within the last 15 minutes", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`second-factor-enabled`; `account-changed`: another was begun meanwhile", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is missing", body = Problem, content_type = "application/problem+json"),
@@ -37,7 +38,7 @@ pub struct Confirmation {
     )
 )]
 pub async fn confirm_second_factor(
-    caller: Caller,
+    Person(caller): Person,
     from: From,
     State(identity): State<Arc<Identity>>,
     Body(body): Body<Confirmation>,

@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use chassis::{Problem, Result, auth::Caller, http::Json as Body};
+use chassis::{Problem, Result, auth::NotSignedIn, http::Json as Body};
 use http::StatusCode;
 
 use super::Proof;
+use crate::api::http::person::Person;
 use crate::{api::http::actor::From, service::Identity};
 
 /// Disable your second factor.
@@ -18,8 +19,8 @@ use crate::{api::http::actor::From, service::Identity};
     request_body = Proof,
     responses(
         (status = 204, description = "Disabled"),
-        (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`invalid-credentials`: the password is wrong; `invalid-code`", body = Problem, content_type = "application/problem+json"),
+        NotSignedIn,
+        (status = 403, description = "`session-required`; `invalid-credentials`: the password is wrong; `invalid-code`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No second factor guards the account", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`password-too-short`: change it first", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is missing", body = Problem, content_type = "application/problem+json"),
@@ -28,7 +29,7 @@ use crate::{api::http::actor::From, service::Identity};
     )
 )]
 pub async fn disable_second_factor(
-    caller: Caller,
+    Person(caller): Person,
     from: From,
     State(identity): State<Arc<Identity>>,
     Body(body): Body<Proof>,

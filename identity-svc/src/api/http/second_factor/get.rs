@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use chassis::{Problem, Result, auth::Caller};
+use chassis::Result;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::http::person::{NotAPerson, Person};
 use crate::{repository, service::Identity};
 
 /// Whether a second factor guards the account.
@@ -38,11 +39,11 @@ impl From<Option<repository::SecondFactor>> for SecondFactor {
     security(("bearer" = [])),
     responses(
         (status = 200, description = "Whether there is one", body = SecondFactor),
-        (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
+        NotAPerson,
     )
 )]
 pub async fn get_second_factor(
-    caller: Caller,
+    Person(caller): Person,
     State(identity): State<Arc<Identity>>,
 ) -> Result<Json<SecondFactor>> {
     Ok(Json(identity.second_factor(caller.id).await?.into()))

@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use chassis::{Problem, Result, auth::Caller, http::Json as Body};
+use chassis::{Problem, Result, auth::NotSignedIn, http::Json as Body};
 
 use super::{Once, Proof, RecoveryCodes, once};
+use crate::api::http::person::Person;
 use crate::{api::http::actor::From, service::Identity};
 
 /// Get other recovery codes.
@@ -17,8 +18,8 @@ use crate::{api::http::actor::From, service::Identity};
     request_body = Proof,
     responses(
         (status = 200, description = "The new ones", body = RecoveryCodes),
-        (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "`invalid-credentials`: the password is wrong; `invalid-code`", body = Problem, content_type = "application/problem+json"),
+        NotSignedIn,
+        (status = 403, description = "`session-required`; `invalid-credentials`: the password is wrong; `invalid-code`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No second factor guards the account", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is missing", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too-many-attempts`: wait as long as `Retry-After` says", body = Problem, content_type = "application/problem+json"),
@@ -26,7 +27,7 @@ use crate::{api::http::actor::From, service::Identity};
     )
 )]
 pub async fn renew_recovery_codes(
-    caller: Caller,
+    Person(caller): Person,
     from: From,
     State(identity): State<Arc<Identity>>,
     Body(body): Body<Proof>,

@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use chassis::{Problem, Result, auth::Caller, http::Path};
+use chassis::{Problem, Result, http::Path};
 use http::StatusCode;
 use uuid::Uuid;
 
+use crate::api::http::person::{NotAPerson, Person};
 use crate::{api::http::actor::From, service::Identity};
 
 /// End one of your sessions.
@@ -18,12 +19,12 @@ use crate::{api::http::actor::From, service::Identity};
     params(("id" = Uuid, Path, description = "The session's id")),
     responses(
         (status = 204, description = "Ended"),
-        (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
+        NotAPerson,
         (status = 404, description = "No session of yours", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn end_session(
-    caller: Caller,
+    Person(caller): Person,
     from: From,
     State(identity): State<Arc<Identity>>,
     Path(id): Path<Uuid>,

@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use chassis::{Problem, Result, auth::Caller, http::Query};
+use chassis::{Problem, Result, http::Query};
 use http::StatusCode;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use crate::api::http::person::{NotAPerson, Person};
 use crate::{api::http::actor::From, domain::Ending, service::Identity};
 
 #[derive(Deserialize, IntoParams)]
@@ -28,12 +29,12 @@ pub struct Which {
     params(Which),
     responses(
         (status = 204, description = "Ended"),
-        (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
+        NotAPerson,
         (status = 422, description = "A parameter is not acceptable", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn end_own_sessions(
-    caller: Caller,
+    Person(caller): Person,
     from: From,
     State(identity): State<Arc<Identity>>,
     Query(which): Query<Which>,

@@ -3,11 +3,11 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use chassis::{
     Problem, Result,
-    auth::Caller,
     http::{List, Page, Query},
 };
 
 use super::{Session, page_of};
+use crate::api::http::person::{NotAPerson, Person};
 use crate::service::Identity;
 
 /// List where you are signed in, newest first.
@@ -19,12 +19,12 @@ use crate::service::Identity;
     params(Page),
     responses(
         (status = 200, description = "A page", body = List<Session>),
-        (status = 401, description = "Not signed in", body = Problem, content_type = "application/problem+json"),
+        NotAPerson,
         (status = 422, description = "A parameter is not acceptable", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn list_own_sessions(
-    caller: Caller,
+    Person(caller): Person,
     State(identity): State<Arc<Identity>>,
     Query(page): Query<Page>,
 ) -> Result<Json<List<Session>>> {
