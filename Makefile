@@ -39,10 +39,10 @@ sql: toolchain ## Refresh the metadata of the services' SQL (.sqlx) after changi
 sql-check: toolchain ## Fail if that metadata is out of date
 	@$(WITH_SERVICES); deploy/local/sql.sh --check
 
-docs: toolchain ## Write docs/openapi.json from the code
+docs: toolchain ## Write docs/openapi.json and docs/permissions.md from the code
 	@cargo run --quiet -- docs docs
 
-docs-check: toolchain ## Fail if it is out of date
+docs-check: toolchain ## Fail if one of them is out of date
 	@cargo run --quiet -- docs docs --check
 
 certs: toolchain ## Make certificates for mutual TLS between the services, or renew them (var/certs)

@@ -35,6 +35,8 @@ pub use passwords::Passwords;
 pub use signing_keys::{KeyKeeper, KeyTimes};
 pub use throttle::RateLimits;
 
+// What use cases show as it is stored.
+pub use crate::repository::{AuditEntry, LiveSession, SecondFactor};
 use crate::{
     domain::{RefreshSecret, RefreshToken},
     repository::{Repository, Session},

@@ -17,8 +17,7 @@ use super::{
 };
 use crate::{
     domain::{Action, AuditFilter, Invalid},
-    repository::AuditEntry,
-    service::Identity,
+    service::{AuditEntry, Identity},
 };
 
 /// Something that somebody did, and that security depends on.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::http::person::{NotAPerson, Person};
-use crate::{repository, service::Identity};
+use crate::service::{self, Identity};
 
 /// Whether a second factor guards the account.
 #[derive(Serialize, ToSchema)]
@@ -20,8 +20,8 @@ pub struct SecondFactor {
     recovery_codes_left: i64,
 }
 
-impl From<Option<repository::SecondFactor>> for SecondFactor {
-    fn from(factor: Option<repository::SecondFactor>) -> Self {
+impl From<Option<service::SecondFactor>> for SecondFactor {
+    fn from(factor: Option<service::SecondFactor>) -> Self {
         let confirmed_at = factor.as_ref().and_then(|factor| factor.confirmed_at);
         Self {
             enabled: confirmed_at.is_some(),

@@ -16,7 +16,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{domain, repository::LiveSession, service::Identity};
+use crate::{
+    domain,
+    service::{Identity, LiveSession},
+};
 
 /// A sign-in that goes on.
 #[derive(Serialize, ToSchema)]
