@@ -21,10 +21,10 @@ create table mail_paces (
     account bytea not null check (octet_length(account) = 32),
     kind text not null,
     last_at timestamptz not null,
-    -- Within the hour that ends then.
+    -- Within the span of time that ends then.
     count integer not null check (count > 0),
-    hour_ends_at timestamptz not null,
+    ends_at timestamptz not null,
     primary key (account, kind)
 );
 
-create index mail_paces_hour_ends_idx on mail_paces (hour_ends_at);
+create index mail_paces_ends_idx on mail_paces (ends_at);

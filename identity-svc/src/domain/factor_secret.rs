@@ -42,11 +42,11 @@ impl FactorSecret {
 
     /// The step of time, in units of 30 s since 1970, whose code this is: the one at hand or a neighbour.
     #[must_use]
-    pub fn step_of(&self, code: &str, now: DateTime<Utc>) -> Option<i64> {
+    pub fn step_of(&self, code: &str, at: DateTime<Utc>) -> Option<i64> {
         // Apps show it in two groups.
         let code: String = code.split_whitespace().collect();
-        let now = u64::try_from(now.timestamp()).ok()?;
-        let step = self.builder().build_noncompliant().check(&code, now)?;
+        let seconds = u64::try_from(at.timestamp()).ok()?;
+        let step = self.builder().build_noncompliant().check(&code, seconds)?;
         i64::try_from(step).ok()
     }
 

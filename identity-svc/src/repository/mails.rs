@@ -9,7 +9,9 @@ use proto::{
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
-use crate::domain::AccountKey;
+use crate::domain::{AccountKey, Purpose};
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// Whoever begins to count removes so many counts that are over.
 const SWEPT: i64 = 100;
@@ -19,21 +21,27 @@ const SWEPT: i64 = 100;
 pub(super) struct Pace {
     /// From one to the next.
     pause: Duration,
-    per_hour: i32,
+    most: i32,
+    within: Duration,
 }
 
 impl Pace {
     pub const VERIFICATION: Self = Self {
         pause: Duration::from_secs(60),
-        per_hour: 60,
+        most: 60,
+        within: HOUR,
     };
+    /// Strangers may use it up, but not for longer than the links live that they had sent: the owner has a good one, or
+    /// gets another.
     pub const PASSWORD_RESET: Self = Self {
         pause: Duration::from_secs(60),
-        per_hour: 5,
+        most: 5,
+        within: Purpose::ResetPassword.lifetime(),
     };
     pub const ALREADY_REGISTERED: Self = Self {
-        pause: Duration::from_secs(60 * 60),
-        per_hour: 1,
+        pause: HOUR,
+        most: 1,
+        within: HOUR,
     };
 }
 
@@ -74,18 +82,19 @@ async fn is_due(
     pace: Pace,
 ) -> Result<bool> {
     let count = sqlx::query_scalar!(
-        "insert into mail_paces as p (account, kind, last_at, count, hour_ends_at)
-         values ($1, $2, now(), 1, now() + interval '1 hour')
+        "insert into mail_paces as p (account, kind, last_at, count, ends_at)
+         values ($1, $2, now(), 1, now() + make_interval(secs => $5))
          on conflict (account, kind) do update
             set last_at = now(),
-                count = case when p.hour_ends_at <= now() then 1 else p.count + 1 end,
-                hour_ends_at = case when p.hour_ends_at <= now() then excluded.hour_ends_at else p.hour_ends_at end
-          where p.last_at <= now() - make_interval(secs => $3) and (p.hour_ends_at <= now() or p.count < $4)
+                count = case when p.ends_at <= now() then 1 else p.count + 1 end,
+                ends_at = case when p.ends_at <= now() then excluded.ends_at else p.ends_at end
+          where p.last_at <= now() - make_interval(secs => $3) and (p.ends_at <= now() or p.count < $4)
          returning count",
         account.as_bytes(),
         kind.as_str(),
         pace.pause.as_secs_f64(),
-        pace.per_hour,
+        pace.most,
+        pace.within.as_secs_f64(),
     )
     .fetch_optional(&mut *tx)
     .await?;
@@ -98,7 +107,7 @@ async fn is_due(
 async fn sweep(tx: &mut PgConnection) -> Result<()> {
     sqlx::query!(
         "delete from mail_paces where (account, kind) in (
-             select account, kind from mail_paces where hour_ends_at < now()
+             select account, kind from mail_paces where ends_at < now()
               limit $1 for update skip locked)",
         SWEPT,
     )

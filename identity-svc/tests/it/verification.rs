@@ -15,7 +15,7 @@ async fn verify(app: &App, token: &str) -> Answer {
 async fn wait(app: &App, seconds: i32) {
     sqlx::query(
         "update mail_paces set last_at = last_at - make_interval(secs => $1),
-                               hour_ends_at = hour_ends_at - make_interval(secs => $1)",
+                               ends_at = ends_at - make_interval(secs => $1)",
     )
     .bind(seconds)
     .execute(&app.db.pool)
