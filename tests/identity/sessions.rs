@@ -1,3 +1,6 @@
+use std::time::Duration;
+
+use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -148,5 +151,62 @@ async fn what_cannot_be_registered_is_told_field_by_field() {
     let request = shop.visitor().request(Method::POST, "/v1/auth/register");
     let unsent = Client::send(request.header("content-type", "application/json")).await;
     unsent.expect_problem(400, "bad-request");
+    shop.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_refreshes_of_one_token_at_once_log_nobody_out_and_a_late_one_ends_the_session() {
+    let shop = Shop::open().await;
+    let visitor = shop.visitor();
+    visitor
+        .post("/v1/auth/register", account())
+        .await
+        .expect(201);
+    let login = json!({"email": EMAIL, "password": PASSWORD});
+    let tokens = visitor.post("/v1/auth/login", login).await.expect(200);
+    let first = text(&tokens, "refresh_token");
+
+    // Every other client loses its answer.
+    let refreshes = (0..50).map(|i| {
+        let (visitor, first) = (visitor.clone(), first.clone());
+        async move {
+            let patience = Duration::from_millis(if i % 2 == 0 { 60_000 } else { 5 });
+            tokio::time::timeout(patience, refresh(&visitor, &first)).await
+        }
+    });
+    let answers = join_all(refreshes).await;
+    let pairs: Vec<Value> = answers
+        .into_iter()
+        .flatten()
+        .map(|answer| answer.expect(200))
+        .collect();
+    assert!(pairs.len() >= 25, "{}", pairs.len());
+    let second = text(&pairs[0], "refresh_token");
+    for pair in &pairs {
+        assert_eq!(text(pair, "refresh_token"), second);
+        let ann = visitor.with_token(&text(pair, "access_token"));
+        ann.get("/v1/me").await.expect(200);
+    }
+    // Whoever lost the answer asks again, and all go on from one and the same token.
+    let again = refresh(&visitor, &first).await.expect(200);
+    assert_eq!(text(&again, "refresh_token"), second);
+    let next = refresh(&visitor, &second).await.expect(200);
+
+    // After the grace the first one is a copy that somebody has.
+    sqlx::query("update refresh_tokens set spent_at = spent_at - interval '11 s'")
+        .execute(&shop.databases.identity.pool)
+        .await
+        .unwrap();
+    refresh(&visitor, &first)
+        .await
+        .expect_problem(401, "invalid-refresh-token");
+    refresh(&visitor, &text(&next, "refresh_token"))
+        .await
+        .expect_problem(401, "invalid-refresh-token");
+    let ann = visitor.with_token(&text(&next, "access_token"));
+    crate::common::until("its access tokens end with it", async || {
+        ann.get("/v1/me").await.status == 401
+    })
+    .await;
     shop.close().await;
 }
