@@ -37,9 +37,12 @@ impl Count {
         let followed = sqlx::query_scalar("select count(*) from followed_orders")
             .fetch_one(&shop.inventory.pool)
             .await?;
-        let mails = sqlx::query_scalar("select count(*) from mails")
-            .fetch_one(&shop.worker.pool)
-            .await?;
+        let mails = sqlx::query_scalar(
+            // Accounts get mails, too.
+            "select count(*) from mails where key like 'order-confirmation:%'",
+        )
+        .fetch_one(&shop.worker.pool)
+        .await?;
         Ok(Self {
             orders,
             stock: stock::Count::of(&shop.inventory.pool).await?,
