@@ -26,7 +26,8 @@ use tokio::{
 use uuid::Uuid;
 
 use proto::identity::v1::{
-    GetTrustRequest, GetTrustResponse, IssueTokenRequest, IssueTokenResponse, PublicKey,
+    ExchangeApiKeyRequest, ExchangeApiKeyResponse, GetTrustRequest, GetTrustResponse,
+    IssueTokenRequest, IssueTokenResponse, PublicKey,
     trust_service_server::{TrustService, TrustServiceServer},
 };
 use tonic::{Request, Response, Status};
@@ -291,6 +292,13 @@ impl TrustService for Trust {
             access_token: self.token.clone(),
             expires_in_seconds: 900,
         }))
+    }
+
+    async fn exchange_api_key(
+        &self,
+        _: Request<ExchangeApiKeyRequest>,
+    ) -> Result<Response<ExchangeApiKeyResponse>, Status> {
+        Err(Status::permission_denied("not here"))
     }
 
     async fn get_trust(

@@ -13,7 +13,7 @@ use chassis::{
 };
 use http::{HeaderMap, HeaderValue, header};
 use moka::{Expiry, future::Cache};
-use proto::identity::v1::{IssueTokenRequest, trust_service_client::TrustServiceClient};
+use proto::identity::v1::{ExchangeApiKeyRequest, trust_service_client::TrustServiceClient};
 use sha2::{Digest as _, Sha256};
 use tonic::Status;
 
@@ -63,9 +63,9 @@ impl ApiKeys {
         let hash: [u8; 32] = Sha256::digest(key).into();
         let key = ApiKey::parse(key).ok_or_else(refused)?;
         let agent = headers.get(header::USER_AGENT);
-        let request = IssueTokenRequest {
-            client_id: key.id.to_string(),
-            client_secret: key.secret.encode(),
+        let request = ExchangeApiKeyRequest {
+            key_id: key.id.to_string(),
+            key_secret: key.secret.encode(),
             address: client.map(|client| client.to_string()).unwrap_or_default(),
             user_agent: agent
                 .and_then(|agent| agent.to_str().ok())
@@ -90,7 +90,7 @@ impl ApiKeys {
     }
 
     /// The token for the key with this hash. Of several requests at once, one asks for all.
-    async fn token(&self, hash: [u8; 32], request: IssueTokenRequest) -> Result<Arc<str>> {
+    async fn token(&self, hash: [u8; 32], request: ExchangeApiKeyRequest) -> Result<Arc<str>> {
         let asked = self.kept.try_get_with(hash, self.ask(request)).await;
         match asked.map_err(|status| Error::from(Status::clone(&status)))? {
             Exchanged::Token { text, .. } => Ok(text),
@@ -98,17 +98,19 @@ impl ApiKeys {
         }
     }
 
-    async fn ask(&self, request: IssueTokenRequest) -> std::result::Result<Exchanged, Status> {
+    async fn ask(&self, request: ExchangeApiKeyRequest) -> std::result::Result<Exchanged, Status> {
         let request = grpc::request(request, CALL_DEADLINE);
-        match self.identity.clone().issue_token(request).await {
+        match self.identity.clone().exchange_api_key(request).await {
             Ok(response) => {
-                let issued = response.into_inner();
+                let given = response.into_inner();
+                if given.access_token.is_empty() {
+                    return Ok(Exchanged::Refused);
+                }
                 Ok(Exchanged::Token {
-                    text: issued.access_token.into(),
-                    life: Duration::from_secs(issued.expires_in_seconds.max(0).unsigned_abs()),
+                    text: given.access_token.into(),
+                    life: Duration::from_secs(given.expires_in_seconds.max(0).unsigned_abs()),
                 })
             }
-            Err(status) if status.code() == tonic::Code::Unauthenticated => Ok(Exchanged::Refused),
             Err(status) => Err(status),
         }
     }

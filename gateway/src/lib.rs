@@ -46,7 +46,7 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
 
     let gate = gate::Gate {
         auth,
-        api_keys: api_keys::ApiKeys::new(peers.to_identity_without_token()),
+        api_keys: api_keys::ApiKeys::new(peers.to_identity()),
         proxy,
     };
     let router = gate::router(Arc::new(gate))

@@ -111,7 +111,6 @@ impl ServiceToken {
         let request = IssueTokenRequest {
             client_id: self.service.to_owned(),
             client_secret: self.secret.expose().to_owned(),
-            ..IssueTokenRequest::default()
         };
         let asked_at = Instant::now();
         let answer = self

@@ -1,7 +1,8 @@
 use std::sync::{Arc, atomic::AtomicUsize};
 
 use proto::identity::v1::{
-    EndedSession, GetTrustResponse, IssueTokenRequest, IssueTokenResponse, PublicKey,
+    EndedSession, ExchangeApiKeyRequest, ExchangeApiKeyResponse, GetTrustResponse,
+    IssueTokenRequest, IssueTokenResponse, PublicKey,
     trust_service_server::{TrustService, TrustServiceServer},
 };
 use tonic::{
@@ -27,6 +28,13 @@ impl TrustService for Asked {
         &self,
         _: Request<IssueTokenRequest>,
     ) -> Result<Response<IssueTokenResponse>, Status> {
+        Err(Status::permission_denied("not here"))
+    }
+
+    async fn exchange_api_key(
+        &self,
+        _: Request<ExchangeApiKeyRequest>,
+    ) -> Result<Response<ExchangeApiKeyResponse>, Status> {
         Err(Status::permission_denied("not here"))
     }
 

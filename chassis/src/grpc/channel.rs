@@ -52,14 +52,10 @@ impl Channel {
     /// # Errors
     /// When `url` is malformed.
     pub fn without_token(url: &str) -> anyhow::Result<Self> {
-        Ok(Self::over(connect(url, None)?))
-    }
-
-    pub(super) fn over(inner: transport::Channel) -> Self {
-        Self {
-            inner,
+        Ok(Self {
+            inner: connect(url, None)?,
             credentials: Credentials::None,
-        }
+        })
     }
 }
 

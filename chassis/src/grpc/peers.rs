@@ -80,13 +80,7 @@ impl Peers {
         Channel::of_service(self.identity.clone(), self.token.clone())
     }
 
-    /// The same, for calls that need no token: what is refused there is not this service's token.
-    #[must_use]
-    pub fn to_identity_without_token(&self) -> Channel {
-        Channel::over(self.identity.clone())
-    }
-
-    /// The same, as it is.
+    /// The same, for calls that need no token.
     pub(crate) fn identity(&self) -> transport::Channel {
         self.identity.clone()
     }

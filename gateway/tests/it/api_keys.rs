@@ -5,15 +5,13 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use chassis::{
-    Code, Error,
-    auth::{ApiKey, ClientSecret},
-};
+use chassis::auth::{ApiKey, ClientSecret};
 use ed25519_dalek::SigningKey;
 use futures::future::join_all;
 use http::Method;
 use proto::identity::v1::{
-    GetTrustRequest, GetTrustResponse, IssueTokenRequest, IssueTokenResponse, PublicKey,
+    ExchangeApiKeyRequest, ExchangeApiKeyResponse, GetTrustRequest, GetTrustResponse,
+    IssueTokenRequest, IssueTokenResponse, PublicKey,
     trust_service_server::{TrustService, TrustServiceServer},
 };
 use serde_json::Value;
@@ -36,7 +34,7 @@ struct Identity {
     tokens: Mutex<Vec<String>>,
     away: AtomicBool,
     asked: AtomicUsize,
-    last: Mutex<IssueTokenRequest>,
+    last: Mutex<ExchangeApiKeyRequest>,
 }
 
 struct Asked(Arc<Identity>);
@@ -45,23 +43,32 @@ struct Asked(Arc<Identity>);
 impl TrustService for Asked {
     async fn issue_token(
         &self,
-        request: Request<IssueTokenRequest>,
+        _: Request<IssueTokenRequest>,
     ) -> Result<Response<IssueTokenResponse>, Status> {
+        Ok(Response::new(IssueTokenResponse {
+            access_token: "the gateway's".to_owned(),
+            expires_in_seconds: 300,
+        }))
+    }
+
+    async fn exchange_api_key(
+        &self,
+        request: Request<ExchangeApiKeyRequest>,
+    ) -> Result<Response<ExchangeApiKeyResponse>, Status> {
+        let own = request.metadata().get("authorization");
+        assert_eq!(own.unwrap(), "Bearer the gateway's");
         let (identity, request) = (&self.0, request.into_inner());
-        if request.client_id == "gateway" {
-            return Err(Status::unauthenticated("not here"));
-        }
         identity.asked.fetch_add(1, Ordering::SeqCst);
         if identity.away.load(Ordering::SeqCst) {
             return Err(Status::unavailable("away"));
         }
         *identity.last.lock().unwrap() = request.clone();
         let secret = identity.key.secret.encode();
-        if (request.client_id, request.client_secret) != (identity.key.id.to_string(), secret) {
-            return Err(Error::new(Code::Unauthenticated, "invalid-client", "no").into());
+        if (request.key_id, request.key_secret) != (identity.key.id.to_string(), secret) {
+            return Ok(Response::new(ExchangeApiKeyResponse::default()));
         }
         let token = identity.tokens.lock().unwrap().pop();
-        Ok(Response::new(IssueTokenResponse {
+        Ok(Response::new(ExchangeApiKeyResponse {
             access_token: token.unwrap_or_else(tokens::valid),
             expires_in_seconds: 300,
         }))

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use chassis::Error;
+use chassis::{Code, Error};
 use chrono::DateTime;
 use proto::identity::v1::{
-    EndedSession, GetTrustRequest, GetTrustResponse, IssueTokenRequest, IssueTokenResponse,
-    PublicKey,
+    EndedSession, ExchangeApiKeyRequest, ExchangeApiKeyResponse, GetTrustRequest, GetTrustResponse,
+    IssueTokenRequest, IssueTokenResponse, PublicKey,
     trust_service_server::{TrustService, TrustServiceServer},
 };
 use tonic::{Request, Response, Status};
@@ -37,23 +37,35 @@ impl TrustService for Trust {
         request: Request<IssueTokenRequest>,
     ) -> Result<Response<IssueTokenResponse>, Status> {
         let request = request.into_inner();
-        let (client, secret) = (&request.client_id, &request.client_secret);
-        let token = match OurService::of_name(client) {
-            Some(service) => self
-                .identity
-                .service_token(service, secret)?
-                .ok_or_else(invalid_client)?,
-            None => {
-                let actor = origin(&request).visitor();
-                self.identity
-                    .client_token(client, secret, None, &actor)
-                    .await?
-            }
-        };
+        let service = OurService::of_name(&request.client_id).ok_or_else(invalid_client)?;
+        let token = self
+            .identity
+            .service_token(service, &request.client_secret)?
+            .ok_or_else(invalid_client)?;
         Ok(Response::new(IssueTokenResponse {
             access_token: token.access,
             expires_in_seconds: token.expires_in,
         }))
+    }
+
+    async fn exchange_api_key(
+        &self,
+        request: Request<ExchangeApiKeyRequest>,
+    ) -> Result<Response<ExchangeApiKeyResponse>, Status> {
+        let request = request.into_inner();
+        let actor = origin(&request).visitor();
+        let (key, secret) = (&request.key_id, &request.key_secret);
+        match self.identity.client_token(key, secret, None, &actor).await {
+            Ok(token) => Ok(Response::new(ExchangeApiKeyResponse {
+                access_token: token.access,
+                expires_in_seconds: token.expires_in,
+            })),
+            // UNAUTHENTICATED would say that the caller's own token is not valid.
+            Err(error) if error.code() == Code::Unauthenticated => {
+                Ok(Response::new(ExchangeApiKeyResponse::default()))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn get_trust(
@@ -87,7 +99,7 @@ impl TrustService for Trust {
 }
 
 /// Where the client is, as the caller says.
-fn origin(request: &IssueTokenRequest) -> Origin {
+fn origin(request: &ExchangeApiKeyRequest) -> Origin {
     let agent = Some(request.user_agent.as_str()).filter(|agent| !agent.is_empty());
     match request.address.parse() {
         Ok(address) => Origin::new(address, agent),

@@ -1,8 +1,9 @@
 //! The client credentials grant, as clients of OAuth know it.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use chassis::grpc::Channel;
 use chassis::{Service, auth::Auth};
-use proto::identity::v1::{IssueTokenRequest, trust_service_client::TrustServiceClient};
+use proto::identity::v1::{ExchangeApiKeyRequest, trust_service_client::TrustServiceClient};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -193,30 +194,33 @@ async fn a_request_that_is_no_such_grant_is_refused_as_the_standard_wants_it() {
 }
 
 #[tokio::test]
-async fn the_gateway_is_told_no_more_than_anybody_and_tells_where_the_client_is() {
+async fn the_gateway_alone_exchanges_keys_and_tells_where_the_client_is() {
     let app = App::start().await;
     let (id, secret) = account(&app).await;
-    let channel = chassis::grpc::Channel::without_token(&app.grpc).unwrap();
-    let mut trust = TrustServiceClient::new(channel);
-    let request = IssueTokenRequest {
-        client_id: id.clone(),
-        client_secret: secret,
+    let request = ExchangeApiKeyRequest {
+        key_id: id.clone(),
+        key_secret: secret,
         address: "203.0.113.9".to_owned(),
         user_agent: "till/1".to_owned(),
     };
-    let issued = trust
-        .issue_token(request.clone())
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(issued.expires_in_seconds, 900);
-    assert_eq!(claims(&app, &issued.access_token).await.client_id, id);
-    let wrong = IssueTokenRequest {
-        client_secret: "wrong".to_owned(),
+    // Who else would be believed where a client is?
+    let stranger = Channel::without_token(&app.grpc).unwrap();
+    let refused = TrustServiceClient::new(stranger)
+        .exchange_api_key(request.clone())
+        .await;
+    assert_eq!(refused.unwrap_err().code(), tonic::Code::Unauthenticated);
+
+    let mut trust = TrustServiceClient::new(app.peers().to_identity());
+    let given = trust.exchange_api_key(request.clone()).await.unwrap();
+    let given = given.into_inner();
+    assert_eq!(given.expires_in_seconds, 900);
+    assert_eq!(claims(&app, &given.access_token).await.client_id, id);
+    let wrong = ExchangeApiKeyRequest {
+        key_secret: "wrong".to_owned(),
         ..request
     };
-    let status = trust.issue_token(wrong).await.unwrap_err();
-    assert_eq!(status.code(), tonic::Code::Unauthenticated);
+    let nothing = trust.exchange_api_key(wrong).await.unwrap().into_inner();
+    assert_eq!(nothing.access_token, "");
     let rows: Vec<(String, String, String)> = sqlx::query_as(
         "select action, host(address), user_agent from audit_log where action like 'client%' order by id",
     )
