@@ -257,6 +257,17 @@ impl Auth {
         }
     }
 
+    /// # Errors
+    /// `forbidden` when the token's subject does not hold the permission, or the token does not let them use it;
+    /// `unavailable` when that cannot be found out: nothing is allowed on a guess.
+    pub async fn require(&self, claims: &Claims, permission: &str) -> Result<()> {
+        if may(&*self.permissions, claims, permission).await? {
+            Ok(())
+        } else {
+            Err(Error::forbidden(permission))
+        }
+    }
+
     /// The claims of a token that identity-svc has signed and that has not expired.
     async fn authentic(&self, token: &str) -> Result<Arc<Claims>> {
         if token.len() > LONGEST_TOKEN {
@@ -303,6 +314,10 @@ fn refused() -> Error {
     Error::invalid_token("the access token is not valid; sign in again")
 }
 
+async fn may(permissions: &dyn Permissions, claims: &Claims, permission: &str) -> Result<bool> {
+    Ok(claims.is_in_scope(permission) && permissions.check(claims.sub, permission).await?)
+}
+
 /// The signed-in user who sent the request; as an extractor it refuses all others with 401.
 #[derive(Clone)]
 pub struct Caller {
@@ -318,8 +333,7 @@ impl Caller {
     /// # Errors
     /// `unavailable` when that cannot be found out: nothing is allowed on a guess.
     pub async fn may(&self, permission: &str) -> Result<bool> {
-        Ok(self.claims.is_in_scope(permission)
-            && self.permissions.check(self.id, permission).await?)
+        may(&*self.permissions, &self.claims, permission).await
     }
 
     /// # Errors

@@ -18,6 +18,13 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Error;
 
     async fn from_request(request: axum::extract::Request, state: &S) -> Result<Self> {
+        if !is_json(request.headers()) {
+            return Err(Error::new(
+                Code::UnsupportedMediaType,
+                "unsupported-media-type",
+                "send `Content-Type: application/json`",
+            ));
+        }
         let bytes = match bytes::Bytes::from_request(request, state).await {
             Ok(bytes) => bytes,
             Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
@@ -54,6 +61,20 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
                 }
             })
     }
+}
+
+/// Whether a body is JSON by its type: `application/json`, or one that ends with `+json`. What has none is taken for it.
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else {
+        return true;
+    };
+    let text = value.to_str().unwrap_or_default();
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    essence.split_once('/').is_some_and(|(kind, subtype)| {
+        let subtype = subtype.to_ascii_lowercase();
+        kind.eq_ignore_ascii_case("application")
+            && (subtype == "json" || subtype.ends_with("+json"))
+    })
 }
 
 /// Of a missing field serde's path is its parent's; the message names it.
@@ -310,6 +331,31 @@ mod tests {
         let request = axum::extract::Request::new("{}".into());
         let refused = Json::<Line>::from_request(request, &()).await.unwrap_err();
         assert_eq!(refused.fields()[0].field, "quantity");
+    }
+
+    #[tokio::test]
+    async fn a_body_of_another_type_is_refused() {
+        for (kind, well) in [
+            (Some("application/json"), true),
+            (Some("Application/JSON; charset=utf-8"), true),
+            (Some("application/merge-patch+json"), true),
+            (None, true),
+            (Some("text/plain"), false),
+            (Some("application/x-www-form-urlencoded"), false),
+            (Some("text/json"), false),
+            (Some("json"), false),
+            (Some(""), false),
+        ] {
+            let mut request = axum::extract::Request::new("1".into());
+            if let Some(kind) = kind {
+                let value = HeaderValue::from_static(kind);
+                request.headers_mut().insert(header::CONTENT_TYPE, value);
+            }
+            match Json::<i64>::from_request(request, &()).await {
+                Ok(_) => assert!(well, "{kind:?}"),
+                Err(error) => assert_eq!((well, error.code()), (false, Code::UnsupportedMediaType)),
+            }
+        }
     }
 
     #[test]

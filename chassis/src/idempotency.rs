@@ -16,7 +16,8 @@ use uuid::Uuid;
 
 use crate::{Code, Error, Result};
 
-const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
+/// The header's name.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Set on an answer that was given before.
 const REPLAYED: (HeaderName, HeaderValue) = (
@@ -61,7 +62,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for IdempotencyKey {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>> {
-        let Some(value) = parts.headers.get(&HEADER) else {
+        let Some(value) = parts.headers.get(&IDEMPOTENCY_KEY) else {
             return Ok(None);
         };
         value

@@ -23,4 +23,5 @@ pub mod tls;
 pub mod trace;
 
 pub use error::{Code, Error, FieldError, Problem, Result};
+pub use server::HttpRoutes;
 pub use service::{Service, run, run_with};

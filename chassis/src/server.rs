@@ -3,10 +3,11 @@
 use std::{
     net::SocketAddr,
     panic,
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
+use arc_swap::ArcSwap;
 use axum::{
     Router,
     body::Body,
@@ -32,8 +33,9 @@ use tracing::Instrument as _;
 use crate::{
     Code, Error,
     auth::{Guard, guarded},
+    grpc,
     health::Health,
-    trace::{REQUEST_ID, TRACEPARENT, TraceContext},
+    trace::{REQUEST_ID, REQUEST_TIMEOUT, TRACEPARENT, TraceContext},
 };
 
 /// Who sends headers slower than this is cut off.
@@ -51,8 +53,34 @@ enum Protocol {
     Grpc,
 }
 
-/// Routes with request contexts, `/metrics`, and problem documents for what is not routed.
-pub(crate) fn http_router(service: &'static str, router: Router) -> Router {
+/// Routes that may become others while they are served. A request ends on those that it began on.
+#[derive(Clone)]
+pub struct HttpRoutes {
+    service: &'static str,
+    current: Arc<ArcSwap<Router>>,
+}
+
+impl HttpRoutes {
+    /// With request contexts, `/metrics`, and problem documents for what is not routed.
+    #[must_use]
+    pub fn new(service: &'static str, router: Router) -> Self {
+        Self {
+            service,
+            current: Arc::new(ArcSwap::from_pointee(http_router(service, router))),
+        }
+    }
+
+    pub fn replace(&self, router: Router) {
+        self.current
+            .store(Arc::new(http_router(self.service, router)));
+    }
+
+    fn current(&self) -> Router {
+        Router::clone(&self.current.load())
+    }
+}
+
+fn http_router(service: &'static str, router: Router) -> Router {
     let scope = Scope {
         service,
         protocol: Protocol::Http,
@@ -89,7 +117,13 @@ pub(crate) fn grpc_routes(service: &'static str, routes: Routes, guard: Guard) -
 async fn in_context(State(scope): State<Scope>, request: Request, next: Next) -> Response {
     let context = {
         let header = |name| request.headers().get(name)?.to_str().ok();
-        TraceContext::from_headers(header(TRACEPARENT), header(REQUEST_ID))
+        let time = match scope.protocol {
+            Protocol::Http => header(REQUEST_TIMEOUT)
+                .and_then(|millis| millis.parse().ok())
+                .map(Duration::from_millis),
+            Protocol::Grpc => header(grpc::TIMEOUT).and_then(grpc::parse_timeout),
+        };
+        TraceContext::from_headers(header(TRACEPARENT), header(REQUEST_ID)).within(time)
     };
     let request_id = HeaderValue::from_str(context.request_id());
     // The template, not the path: a label must not grow with the data.
@@ -151,7 +185,7 @@ fn panic_text(payload: Box<dyn std::any::Any + Send>) -> String {
 /// Accepts connections until `stop`, then lets requests in flight end within `drain`.
 pub(crate) async fn serve_http(
     listener: TcpListener,
-    router: Router,
+    routes: HttpRoutes,
     stop: CancellationToken,
     drain: Duration,
 ) {
@@ -176,12 +210,12 @@ pub(crate) async fn serve_http(
             () = stop.cancelled() => break,
         };
         let _ = stream.set_nodelay(true);
-        let router = router.clone();
+        let routes = routes.clone();
         let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
             request
                 .extensions_mut()
                 .insert(ConnectInfo::<SocketAddr>(peer));
-            router.clone().oneshot(request.map(Body::new))
+            routes.current().oneshot(request.map(Body::new))
         });
         let connection = builder
             .serve_connection_with_upgrades(TokioIo::new(stream), service)

@@ -16,7 +16,8 @@ use crate::{
     auth::Guard,
     config,
     health::Health,
-    server, telemetry,
+    server::{self, HttpRoutes},
+    telemetry,
     tls::Tls,
 };
 
@@ -89,24 +90,24 @@ impl Service {
         let router = router
             .merge(server::health_routes(&self.health))
             .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", openapi));
-        self.serve_http_bare(addr, router).await
+        self.serve_http_bare(addr, HttpRoutes::new(self.name, router))
+            .await
     }
 
-    /// Serves routes as they are, with request contexts and `/metrics` only.
+    /// Serves routes as they are.
     ///
     /// # Errors
     /// When the address cannot be listened at.
     pub async fn serve_http_bare(
         &self,
         addr: SocketAddr,
-        router: axum::Router,
+        routes: HttpRoutes,
     ) -> anyhow::Result<SocketAddr> {
         let (listener, addr) = self.bind(addr).await?;
-        let router = server::http_router(self.name, router);
         let stop = self.servers.stop.clone();
         self.servers
             .tracker
-            .spawn(server::serve_http(listener, router, stop, DRAIN));
+            .spawn(server::serve_http(listener, routes, stop, DRAIN));
         tracing::info!(service = self.name, %addr, "HTTP");
         Ok(addr)
     }

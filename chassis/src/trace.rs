@@ -4,6 +4,7 @@
 use std::{
     fmt::Write as _,
     sync::{Arc, OnceLock},
+    time::{Duration, Instant},
 };
 
 use uuid::Uuid;
@@ -16,6 +17,8 @@ tokio::task_local! {
 pub const TRACEPARENT: &str = "traceparent";
 /// Carries the request's id.
 pub const REQUEST_ID: &str = "x-request-id";
+/// Carries how long the caller will wait, in milliseconds.
+pub const REQUEST_TIMEOUT: &str = "x-request-timeout-ms";
 
 /// See the module's documentation.
 #[derive(Debug, Clone)]
@@ -24,6 +27,8 @@ pub struct TraceContext {
     span_id: [u8; 8],
     sampled: bool,
     request_id: String,
+    /// When the caller stops waiting.
+    deadline: Option<Instant>,
     /// Known once the request is authenticated.
     caller: Arc<OnceLock<Uuid>>,
 }
@@ -46,8 +51,22 @@ impl TraceContext {
             span_id: rand::random(),
             sampled,
             request_id,
+            deadline: None,
             caller: Arc::default(),
         }
+    }
+
+    /// The same, for a caller who waits for `time` from now; None: nobody knows how long.
+    #[must_use]
+    pub fn within(mut self, time: Option<Duration>) -> Self {
+        self.deadline = time.and_then(|time| Instant::now().checked_add(time));
+        self
+    }
+
+    /// How long the caller will still wait, if that is known. What is asked of others is to take no longer.
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
+        Some(self.deadline?.saturating_duration_since(Instant::now()))
     }
 
     /// The context of the running task, if it serves a request or handles an event.

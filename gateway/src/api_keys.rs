@@ -8,7 +8,7 @@ use std::{
 
 use chassis::{
     Code, Error, Result,
-    auth::{ApiKey, Auth},
+    auth::{ApiKey, Auth, Claims},
     grpc::{self, Channel},
 };
 use http::{HeaderMap, HeaderValue, header};
@@ -16,6 +16,7 @@ use moka::{Expiry, future::Cache};
 use proto::identity::v1::{ExchangeApiKeyRequest, trust_service_client::TrustServiceClient};
 use sha2::{Digest as _, Sha256};
 use tonic::Status;
+use uuid::Uuid;
 
 const CALL_DEADLINE: Duration = Duration::from_secs(2);
 /// A token is not used any more so long before it expires.
@@ -49,7 +50,8 @@ impl ApiKeys {
         }
     }
 
-    /// Puts the access token in the place of the key, for a request that came from `client`.
+    /// Puts the access token in the place of the key, for a request that came from `client`; gives the key's id and what the
+    /// token says.
     ///
     /// # Errors
     /// `unauthenticated` when the key is none, or not valid any more; `unavailable`.
@@ -59,7 +61,7 @@ impl ApiKeys {
         key: &str,
         client: Option<IpAddr>,
         auth: &Auth,
-    ) -> Result<()> {
+    ) -> Result<(Uuid, Arc<Claims>)> {
         let hash: [u8; 32] = Sha256::digest(key).into();
         let key = ApiKey::parse(key).ok_or_else(refused)?;
         let agent = headers.get(header::USER_AGENT);
@@ -73,20 +75,20 @@ impl ApiKeys {
                 .to_owned(),
         };
         let mut token = self.token(hash, request.clone()).await?;
-        match auth.verify(&token).await {
+        let claims = match auth.verify(&token).await {
             Err(error) if error.code() == Code::Unauthenticated => {
                 // The key that signed it was given up meanwhile.
                 self.kept.invalidate(&hash).await;
                 token = self.token(hash, request).await?;
-                auth.verify(&token).await?;
+                auth.verify(&token).await?
             }
-            verified => drop(verified?),
-        }
+            verified => verified?,
+        };
         let value = HeaderValue::try_from(format!("Bearer {token}"));
         let mut value = value.map_err(Error::internal)?;
         value.set_sensitive(true);
         headers.insert(header::AUTHORIZATION, value);
-        Ok(())
+        Ok((key.id, claims))
     }
 
     /// The token for the key with this hash. Of several requests at once, one asks for all.

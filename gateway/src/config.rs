@@ -1,13 +1,10 @@
-//! What the gateway reads from the environment.
+//! What the gateway reads from the environment; where calls go is in its file, see [`crate::routing`].
 
-use std::{net::SocketAddr, str::FromStr, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, str::FromStr};
 
 use anyhow::{Context as _, ensure};
-use chassis::client_address::TrustedProxies;
-use http::{
-    Uri,
-    uri::{Authority, PathAndQuery, Scheme},
-};
+use chassis::{client_address::TrustedProxies, config::Secret};
+use http::{Uri, uri::Authority, uri::Scheme};
 
 /// The gateway's configuration.
 #[derive(clap::Parser, Clone, Debug)]
@@ -21,9 +18,10 @@ pub struct Config {
         value_name = "GATEWAY_HTTP_ADDR"
     )]
     pub http_addr: SocketAddr,
-    /// The longest request body that is passed on, in bytes
-    #[arg(long, env = "GATEWAY_BODY_LIMIT_BYTES", default_value_t = 2 * 1024 * 1024, value_name = "GATEWAY_BODY_LIMIT_BYTES")]
-    pub body_limit_bytes: usize,
+    /// The file that says where calls go and on which terms; read again when it changes. Without it gateway/gateway.toml
+    /// holds, as it was when the gateway was built
+    #[arg(long, env = "GATEWAY_CONFIG", value_name = "GATEWAY_CONFIG")]
+    pub gateway_config: Option<PathBuf>,
     /// Proxies before the gateway whose X-Forwarded-For tells where a request comes from: networks or addresses, separated
     /// by commas; by default there is none
     #[arg(
@@ -33,48 +31,79 @@ pub struct Config {
         value_name = "GATEWAY_TRUSTED_PROXIES"
     )]
     pub trusted_proxies: TrustedProxies,
-    /// How long a service may take to begin its answer, and to go on with it, in seconds
-    #[arg(long, env = "GATEWAY_TIMEOUT_SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..), value_name = "GATEWAY_TIMEOUT_SECONDS")]
-    pub timeout_seconds: u64,
-    /// Where identity-svc answers REST calls
+    /// Redis, where replicas count together what callers ask for: redis://HOST:PORT/DATABASE. Without it each counts alone
+    #[arg(
+        long,
+        env = "GATEWAY_REDIS_URL",
+        value_name = "GATEWAY_REDIS_URL",
+        hide_env_values = true
+    )]
+    pub redis_url: Option<Secret>,
+    /// `off`: nobody is refused for asking too often, for load tests
+    #[arg(
+        long,
+        env = "RATE_LIMITS",
+        default_value = "on",
+        value_enum,
+        value_name = "RATE_LIMITS"
+    )]
+    pub rate_limits: RateLimits,
+    /// Where identity-svc answers REST calls; several addresses are separated by commas
     #[arg(
         long,
         env = "IDENTITY_HTTP_URL",
         default_value = "http://127.0.0.1:8081",
         value_name = "IDENTITY_HTTP_URL"
     )]
-    pub identity_http_url: Origin,
-    /// Where inventory-svc answers REST calls
+    pub identity_http_url: Origins,
+    /// Where inventory-svc answers REST calls; several addresses are separated by commas
     #[arg(
         long,
         env = "INVENTORY_HTTP_URL",
         default_value = "http://127.0.0.1:8082",
         value_name = "INVENTORY_HTTP_URL"
     )]
-    pub inventory_http_url: Origin,
-    /// Where order-svc answers REST calls
+    pub inventory_http_url: Origins,
+    /// Where order-svc answers REST calls; several addresses are separated by commas
     #[arg(
         long,
         env = "ORDER_HTTP_URL",
         default_value = "http://127.0.0.1:8083",
         value_name = "ORDER_HTTP_URL"
     )]
-    pub order_http_url: Origin,
-    /// Where worker answers REST calls
+    pub order_http_url: Origins,
+    /// Where worker answers REST calls; several addresses are separated by commas
     #[arg(
         long,
         env = "WORKER_HTTP_URL",
         default_value = "http://127.0.0.1:8084",
         value_name = "WORKER_HTTP_URL"
     )]
-    pub worker_http_url: Origin,
+    pub worker_http_url: Origins,
     #[command(flatten)]
     pub auth: chassis::auth::Config,
 }
 
+/// Whether callers are refused who ask too often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum RateLimits {
+    On,
+    Off,
+}
+
 impl Config {
-    pub(crate) fn timeout(&self) -> Duration {
-        Duration::from_secs(self.timeout_seconds)
+    /// What a variable says that the gateway's file refers to.
+    pub(crate) fn origins(&self, variable: &str) -> anyhow::Result<Origins> {
+        match variable {
+            "IDENTITY_HTTP_URL" => Ok(self.identity_http_url.clone()),
+            "INVENTORY_HTTP_URL" => Ok(self.inventory_http_url.clone()),
+            "ORDER_HTTP_URL" => Ok(self.order_http_url.clone()),
+            "WORKER_HTTP_URL" => Ok(self.worker_http_url.clone()),
+            other => std::env::var(other)
+                .with_context(|| format!("the variable {other} is not set"))?
+                .parse()
+                .with_context(|| format!("the variable {other}")),
+        }
     }
 }
 
@@ -83,14 +112,12 @@ impl Config {
 pub struct Origin(Authority);
 
 impl Origin {
-    /// The address of `path` here; without a copy of either.
-    pub(crate) fn join(&self, path: PathAndQuery) -> Uri {
-        let mut parts = http::uri::Parts::default();
-        parts.scheme = Some(Scheme::HTTP);
-        parts.authority = Some(self.0.clone());
-        parts.path_and_query = Some(path);
-        // All three parts are present, which is all that is asked of them.
-        Uri::from_parts(parts).unwrap_or_default()
+    pub(crate) fn host(&self) -> &str {
+        self.0.host().trim_matches(['[', ']'])
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.0.port_u16().unwrap_or(80)
     }
 }
 
@@ -122,6 +149,32 @@ impl FromStr for Origin {
     }
 }
 
+/// One or more, separated by commas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origins(pub Vec<Origin>);
+
+impl FromStr for Origins {
+    type Err = anyhow::Error;
+
+    fn from_str(value: &str) -> anyhow::Result<Self> {
+        value
+            .split(',')
+            .map(|origin| origin.trim().parse())
+            .collect::<anyhow::Result<_>>()
+            .map(Self)
+    }
+}
+
+impl std::fmt::Display for Origins {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, origin) in self.0.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(f, "{comma}{origin}")?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
@@ -132,8 +185,7 @@ mod tests {
     fn a_bad_value_names_its_variable() {
         for (option, value) in [
             ("--http-addr", "nowhere"),
-            ("--body-limit-bytes", "-1"),
-            ("--timeout-seconds", "0"),
+            ("--rate-limits", "sometimes"),
             ("--order-http-url", "ftp://host"),
         ] {
             let refused =
@@ -155,14 +207,12 @@ mod tests {
             "http://",
             "http://host/path",
             "http://user@host",
+            "http://a,",
         ] {
-            assert!(bad.parse::<Origin>().is_err(), "{bad}");
+            assert!(bad.parse::<Origins>().is_err(), "{bad}");
         }
-        let origin: Origin = "http://host:1/".parse().unwrap();
-        assert_eq!(origin.to_string(), "http://host:1");
-        assert_eq!(
-            origin.join(PathAndQuery::from_static("/a?b=c")),
-            "http://host:1/a?b=c"
-        );
+        let origins: Origins = "http://host:1/, http://[::1]".parse().unwrap();
+        assert_eq!(origins.to_string(), "http://host:1,http://[::1]");
+        assert_eq!((origins.0[1].host(), origins.0[1].port()), ("::1", 80));
     }
 }

@@ -1,76 +1,251 @@
-//! The way of a request through the gateway: found in the table, checked, passed on.
+//! The way of a request through the gateway: found in the table, checked, counted, passed on.
 
-use std::sync::Arc;
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{
     Router,
-    extract::{RawPathParams, Request, State, rejection::RawPathParamsRejection},
-    response::Response,
+    extract::{ConnectInfo, RawPathParams, Request, rejection::RawPathParamsRejection},
+    response::{IntoResponse as _, Response},
     routing::on,
 };
 use chassis::{
     Error, Result,
-    auth::{ApiKey, Auth},
+    auth::{ApiKey, Auth, Claims},
+    client_address::TrustedProxies,
     http::bearer,
+    trace::TraceContext,
 };
+use http::{HeaderMap, StatusCode, header};
 
 use crate::{
+    aggregation::{self, Asker},
     api_keys::ApiKeys,
-    proxy::Proxy,
-    routes::{Access, ROUTES, Route},
+    cache::Cache,
+    current::Current,
+    limits::{Counter, Limits, Who},
+    proxy,
+    routing::{Access, Own, Quota, Route, Target},
+    upstream::Upstream,
 };
 
 /// What every request needs.
 pub(crate) struct Gate {
     pub(crate) auth: Auth,
     pub(crate) api_keys: ApiKeys,
-    pub(crate) proxy: Arc<Proxy>,
+    pub(crate) limits: Limits,
+    pub(crate) cache: Cache,
+    pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) current: Current,
+}
+
+/// A route that is served.
+pub(crate) struct Way {
+    pub(crate) route: Arc<Route>,
+    to: To,
+    /// The route, and what counts its calls.
+    counted: Option<(Arc<Quota>, Arc<str>, Arc<str>)>,
+    clears: Vec<Arc<Upstream>>,
+}
+
+enum To {
+    Upstream(Arc<Upstream>),
+    Own(Own),
 }
 
 /// The table as a router.
-pub(crate) fn router(gate: Arc<Gate>) -> Router {
-    ROUTES
+pub(crate) fn router(gate: &Arc<Gate>) -> Router {
+    let plan = gate.current.plan();
+    let upstream = |name: &String| plan.upstream(name).cloned();
+    let way = |route: &Arc<Route>| {
+        let to = match &route.target {
+            Target::Upstream(name) => To::Upstream(upstream(name)?),
+            Target::Own(own) => To::Own(*own),
+        };
+        let counted = route.quota.as_ref().map(|quota| {
+            (
+                quota.clone(),
+                Arc::from(route.path.as_str()),
+                Arc::from(quota.name.as_str()),
+            )
+        });
+        Some(Arc::new(Way {
+            to,
+            counted,
+            clears: route.clears.iter().filter_map(upstream).collect(),
+            route: route.clone(),
+        }))
+    };
+    plan.table
+        .routes
         .iter()
-        .filter_map(|route| Some((route, route.filter()?)))
-        .fold(Router::new(), |router, (route, methods)| {
-            let handler = move |State(gate): State<Arc<Gate>>, params, request| async move {
-                gate.pass(route, params, request).await
+        .filter_map(|route| Some((way(route)?, route.filter()?)))
+        .fold(Router::new(), |router, (way, methods)| {
+            let path = way.route.path.clone();
+            let gate = gate.clone();
+            let handler = move |params, request| {
+                let (gate, way) = (gate.clone(), way.clone());
+                async move { gate.pass(&way, params, request).await }
             };
-            router.route(route.path, on(methods, handler))
+            router.route(&path, on(methods, handler))
         })
-        .with_state(gate)
 }
 
 impl Gate {
     async fn pass(
         &self,
-        route: &Route,
+        way: &Way,
         params: std::result::Result<RawPathParams, RawPathParamsRejection>,
-        mut request: Request,
-    ) -> Result<Response> {
-        check_path(params).map_err(Error::bad_request)?;
-        match (route.access, bearer(request.headers())) {
-            (Access::SigningIn, _) | (Access::Anyone, None) => {}
-            (Access::Anyone | Access::SignedIn, Some(key)) if key.starts_with(ApiKey::PREFIX) => {
-                let key = key.to_owned();
-                let client = self.proxy.client(&request);
-                let headers = request.headers_mut();
-                self.api_keys
-                    .exchange(headers, &key, client, &self.auth)
+        request: Request,
+    ) -> Response {
+        if let Err(fault) = check_path(params) {
+            return Error::bad_request(fault).into_response();
+        }
+        let client = self.client(&request);
+        let (mut head, body) = request.into_parts();
+        let caller = self.identify(&way.route, &mut head.headers, client).await;
+        // Who may not come in is counted, too: a guess costs as much as a call.
+        let who = match &caller {
+            Ok(caller) => Some(caller.who),
+            Err(_) => client.map(Who::at),
+        };
+        let taken = match (&way.counted, who) {
+            (Some((quota, route, name)), Some(who)) => {
+                let counter = Counter {
+                    who,
+                    route: route.clone(),
+                    quota: name.clone(),
+                };
+                self.limits.take(quota, counter).await
+            }
+            _ => None,
+        };
+        let admitted = taken.as_ref().map_or(Ok(()), |taken| taken.admit());
+        let answered = match admitted.and(caller) {
+            Ok(caller) => {
+                let request = Request::from_parts(head, body);
+                self.serve(way, &caller, client, request).await
+            }
+            Err(error) => Err(error),
+        };
+        let mut answer = answered.into_response();
+        if let Some(taken) = taken {
+            taken.tell(answer.headers_mut());
+        }
+        answer
+    }
+
+    /// Where a request comes from, as far as proxies before us may tell.
+    pub(crate) fn client(&self, request: &Request) -> Option<IpAddr> {
+        let ConnectInfo(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
+        Some(self.trusted_proxies.client(peer.ip(), request.headers()))
+    }
+
+    /// Who calls, if they may: an API key has become an access token then.
+    async fn identify(
+        &self,
+        route: &Route,
+        headers: &mut HeaderMap,
+        client: Option<IpAddr>,
+    ) -> Result<Caller> {
+        let stranger = || {
+            let address = client.ok_or_else(|| Error::internal(anyhow::anyhow!("no peer")))?;
+            Ok(Caller {
+                who: Who::at(address),
+                claims: None,
+            })
+        };
+        let (who, claims) = match (route.access, bearer(headers)) {
+            (Access::SigningIn, _) | (Access::Anyone, None) => return stranger(),
+            (Access::Anyone | Access::SignedIn, Some(text)) if text.starts_with(ApiKey::PREFIX) => {
+                let text = text.to_owned();
+                let (key, claims) = self
+                    .api_keys
+                    .exchange(headers, &text, client, &self.auth)
                     .await?;
+                (Who::ApiKey(key), claims)
             }
             (Access::Anyone | Access::SignedIn, Some(token)) => {
-                self.auth.verify(token).await?;
+                let claims = self.auth.verify(token).await?;
+                (Who::User(claims.sub), claims)
             }
             (Access::SignedIn, None) => {
                 return Err(Error::unauthenticated(
                     "sign in, and send `Authorization: Bearer <access token>`",
                 ));
             }
+        };
+        if let Some(context) = TraceContext::current() {
+            context.set_caller(claims.sub);
         }
-        self.proxy
-            .forward(route.upstream, route.body_limit, request)
-            .await
+        if let Some(permission) = &route.permission {
+            self.auth.require(&claims, permission).await?;
+        }
+        Ok(Caller {
+            who,
+            claims: Some(claims),
+        })
+    }
+
+    async fn serve(
+        &self,
+        way: &Way,
+        caller: &Caller,
+        client: Option<IpAddr>,
+        request: Request,
+    ) -> Result<Response> {
+        let route = &way.route;
+        let upstream = match &way.to {
+            To::Own(Own::Dashboard) => {
+                let asker = Asker::new(self, route, client, request.headers());
+                return aggregation::dashboard::dashboard(&asker, caller).await;
+            }
+            To::Upstream(upstream) => upstream,
+        };
+        if !route.expand.is_empty()
+            && let Some(wanted) = aggregation::wanted(route, request.uri())?
+        {
+            let asker = Asker::new(self, route, client, request.headers());
+            return aggregation::expand(&asker, upstream, wanted, request).await;
+        }
+        let _clearing = (!request.method().is_safe()).then_some(Clearing { way, upstream });
+        let known = request.headers().get(header::IF_NONE_MATCH).cloned();
+        let mut answer = match route.cache {
+            Some(life) => {
+                let ask = |request| proxy::forward(upstream, route, client, request);
+                let answers = upstream.answers();
+                self.cache.get(answers, life, request, ask).await?
+            }
+            None => proxy::forward(upstream, route, client, request).await?,
+        };
+        if let Some(known) = known {
+            make_conditional(&known, &mut answer);
+        }
+        Ok(answer)
+    }
+}
+
+/// Who calls.
+pub(crate) struct Caller {
+    pub(crate) who: Who,
+    /// What the token says, if there is one.
+    pub(crate) claims: Option<Arc<Claims>>,
+}
+
+/// Ends what is kept of upstreams in which a call may have changed something, whatever became of the call.
+struct Clearing<'a> {
+    way: &'a Way,
+    upstream: &'a Upstream,
+}
+
+impl Drop for Clearing<'_> {
+    fn drop(&mut self) {
+        self.upstream.answers().clear();
+        for upstream in &self.way.clears {
+            upstream.answers().clear();
+        }
     }
 }
 
@@ -88,4 +263,29 @@ fn check_path(
         return Err("the path has a segment `.` or `..`");
     }
     Ok(())
+}
+
+/// 304 in place of what the client has already ([RFC 9110, 13.1.2](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2)).
+fn make_conditional(wanted: &http::HeaderValue, answer: &mut Response) {
+    if answer.status() != StatusCode::OK {
+        return;
+    }
+    let Some(tag) = answer.headers().get(header::ETAG) else {
+        return;
+    };
+    // By the weak comparison: W/ says nothing here.
+    let opaque = |tag: &[u8]| tag.strip_prefix(b"W/").unwrap_or(tag).to_vec();
+    let tag = opaque(tag.as_bytes());
+    let has_it = wanted
+        .as_bytes()
+        .split(|byte| *byte == b',')
+        .map(<[u8]>::trim_ascii)
+        .any(|known| known == b"*" || opaque(known) == tag);
+    if has_it {
+        *answer.status_mut() = StatusCode::NOT_MODIFIED;
+        let headers = answer.headers_mut();
+        headers.remove(header::CONTENT_LENGTH);
+        headers.remove(header::CONTENT_TYPE);
+        *answer.body_mut() = axum::body::Body::empty();
+    }
 }

@@ -14,7 +14,7 @@ use http::StatusCode;
 use serde::Serialize;
 use tokio::{sync::Mutex, time::Instant};
 
-use crate::{proxy::Proxy, routes::Upstream};
+use crate::{current::Current, proxy, upstream::Upstream};
 
 /// A service that takes longer to say whether it is ready is not.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -51,15 +51,15 @@ pub(crate) struct Readiness {
 
 /// Asks the services, and remembers their answer for a moment.
 pub(crate) struct Probe {
-    proxy: Arc<Proxy>,
+    current: Current,
     own: Health,
     last: Mutex<Option<(Instant, Readiness)>>,
 }
 
 impl Probe {
-    pub(crate) fn new(proxy: Arc<Proxy>, own: Health) -> Self {
+    pub(crate) fn new(current: Current, own: Health) -> Self {
         Self {
-            proxy,
+            current,
             own,
             last: Mutex::default(),
         }
@@ -78,7 +78,9 @@ impl Probe {
             .report()
             .into_iter()
             .map(|(name, holds)| (name, holds.into()));
-        let services = join_all(Upstream::ALL.map(|upstream| self.probe(upstream))).await;
+        let plan = self.current.plan();
+        let services = join_all(plan.upstreams().map(|upstream| probe(upstream))).await;
+        let services = services.into_iter().flatten();
         let checks: BTreeMap<String, Condition> = own.chain(services).collect();
         let ready = checks.values().all(|condition| *condition == Condition::Up);
         let readiness = Readiness {
@@ -88,15 +90,14 @@ impl Probe {
         *last = Some((Instant::now(), readiness.clone()));
         readiness
     }
+}
 
-    async fn probe(&self, upstream: Upstream) -> (String, Condition) {
-        let answer = self
-            .proxy
-            .get(upstream, "/health/ready", PROBE_TIMEOUT)
-            .await;
-        let ready = matches!(answer, Ok((StatusCode::OK, _)));
-        (upstream.name().to_owned(), ready.into())
-    }
+/// None: it does not tell.
+async fn probe(upstream: &Upstream) -> Option<(String, Condition)> {
+    let path = upstream.plan().ready.as_ref()?;
+    let answer = proxy::get(upstream, path, PROBE_TIMEOUT).await;
+    let ready = matches!(answer, Ok((StatusCode::OK, _)));
+    Some((upstream.name().to_owned(), ready.into()))
 }
 
 pub(crate) fn router(probe: Arc<Probe>) -> Router {

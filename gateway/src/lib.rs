@@ -1,27 +1,34 @@
-//! The only door of the system: one table of routes, authentication, a streaming reverse proxy, and one OpenAPI
-//! document of everything behind it.
+//! The only door of the system: routes from a file, authentication, rate limits, a streaming reverse proxy that balances,
+//! retries and sheds, and one OpenAPI document of everything behind it.
 
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, reason = "a test that cannot go on fails")
 )]
 
+mod access_log;
+mod aggregation;
 mod api_keys;
+mod body;
+mod cache;
+mod client;
 mod config;
+mod current;
 mod gate;
 mod headers;
 mod health;
+mod limits;
+mod manners;
 mod openapi;
 mod proxy;
-pub mod routes;
+pub mod routing;
+mod upstream;
 
 use std::sync::Arc;
 
-use chassis::{Service, auth::Auth, grpc::Peers};
-use http::{HeaderName, HeaderValue, header};
-use tower_http::set_header::SetResponseHeaderLayer;
+use chassis::{HttpRoutes, Service, auth::Auth, grpc::Peers};
 
-pub use config::{Config, Origin};
+pub use config::{Config, Origin, Origins, RateLimits};
 pub use openapi::{merged as merged_openapi, own as openapi};
 
 /// Nothing to bring up to date: the gateway keeps nothing.
@@ -35,34 +42,42 @@ pub async fn migrate(_: &Config) -> anyhow::Result<()> {
 /// Starts the gateway. It does not wait for the services behind it.
 ///
 /// # Errors
-/// When an address is malformed or cannot be listened at.
+/// When its file is refused, or an address is malformed or cannot be listened at.
 pub async fn start(config: Config) -> anyhow::Result<Service> {
     let service = Service::new("gateway");
-    let proxy = Arc::new(proxy::Proxy::new(&config));
+    let (mut source, table) = routing::Source::open(&config).await?;
+    let current = current::Current::new(table).await;
     let peers = Peers::of(&service, &config.auth)?;
-    let auth = Auth::remote(&peers, &service);
-    let documents = openapi::Documents::new(proxy.clone())?;
-    let probe = health::Probe::new(proxy.clone(), service.health().clone());
-
-    let gate = gate::Gate {
-        auth,
+    let gate = Arc::new(gate::Gate {
+        auth: Auth::remote(&peers, &service),
         api_keys: api_keys::ApiKeys::new(peers.to_identity()),
-        proxy,
-    };
-    let router = gate::router(Arc::new(gate))
-        .merge(health::router(Arc::new(probe)))
-        .merge(openapi::router(documents.merged()))
-        // One layer, not two: each costs every request an allocation.
-        .layer((
-            default_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            default_header(header::REFERRER_POLICY, "no-referrer"),
-        ));
-    service.background("openapi", async |stop| documents.refresh(stop).await);
-    service.serve_http_bare(config.http_addr, router).await?;
-    Ok(service)
-}
+        limits: limits::Limits::new(&config)?,
+        cache: cache::Cache::new(),
+        trusted_proxies: config.trusted_proxies.clone(),
+        current: current.clone(),
+    });
+    let documents = openapi::Documents::new(current.clone())?;
+    let merged = documents.merged();
+    let probe = Arc::new(health::Probe::new(
+        current.clone(),
+        service.health().clone(),
+    ));
 
-/// A header for every answer that does not set it itself.
-fn default_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
-    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+    let router = move || {
+        let router = gate::router(&gate)
+            .merge(health::router(probe.clone()))
+            .merge(openapi::router(merged.clone()));
+        manners::apply(router, &gate)
+    };
+    let routes = HttpRoutes::new("gateway", router());
+    service.background("openapi", async |stop| documents.refresh(stop).await);
+    let served = routes.clone();
+    service.background("routes", async move |stop| {
+        while let Some(table) = source.changed(&stop).await {
+            current.replace(table).await;
+            served.replace(router());
+        }
+    });
+    service.serve_http_bare(config.http_addr, routes).await?;
+    Ok(service)
 }

@@ -1,191 +1,257 @@
-//! Passes a request on to a service and its answer back, both as streams.
+//! Passes a request on to an upstream and its answer back, both as streams.
 
 use std::{
     error::Error as StdError,
-    net::{IpAddr, SocketAddr},
-    time::Duration,
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use axum::{
     body::{Body, HttpBody as _},
-    extract::{ConnectInfo, Request},
+    extract::Request,
     response::Response,
 };
 use bytes::Bytes;
 use chassis::{
     Code, Error, Result,
-    client_address::TrustedProxies,
-    trace::{REQUEST_ID, TRACEPARENT, TraceContext},
+    idempotency::IDEMPOTENCY_KEY,
+    trace::{REQUEST_ID, REQUEST_TIMEOUT, TRACEPARENT, TraceContext},
 };
-use http::{HeaderValue, StatusCode, Uri, uri::PathAndQuery};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, request};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
-use tower_http::timeout::TimeoutBody;
+use hyper::body::Incoming;
+use tower_http::timeout::TimeoutError;
 
 use crate::{
-    config::{Config, Origin},
-    headers,
-    routes::Upstream,
+    body, headers,
+    routing::Route,
+    upstream::{InFlight, Upstream, uri},
 };
 
-/// A service that does not take a connection within this time is away.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Shorter than the 10 s after which our services close an idle connection, so that no request meets that closing.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest answer that the gateway reads itself (a service's OpenAPI document), in bytes.
-const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
+/// The longest body that is kept for a retry, in bytes.
+const REPLAY_LIMIT: u64 = 64 * 1024;
+/// The longest answer that the gateway reads itself, in bytes.
+pub(crate) const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
 
-/// The connections to the services.
-#[derive(Debug)]
-pub(crate) struct Proxy {
-    client: Client<HttpConnector, Limited<Body>>,
-    /// By `Upstream as usize`.
-    origins: [Origin; Upstream::ALL.len()],
-    timeout: Duration,
-    body_limit: usize,
-    trusted_proxies: TrustedProxies,
+/// Passes a request from `client` on, on a route's terms.
+///
+/// # Errors
+/// `PayloadTooLarge`, `RequestTimeout`; `Unavailable` when the upstream cannot be reached, breaks off or has too much to do;
+/// `DeadlineExceeded` when it does not begin to answer in time. A body that stops coming after that ends the connection.
+pub(crate) async fn forward(
+    upstream: &Arc<Upstream>,
+    route: &Route,
+    client: Option<IpAddr>,
+    request: Request,
+) -> Result<Response> {
+    let (mut head, incoming) = request.into_parts();
+    // Known to be too long: nobody needs to read it.
+    if incoming.size_hint().lower() > route.body_limit {
+        return Err(too_large(route));
+    }
+    let permit = upstream.admit()?;
+    let deadline = Instant::now() + time(route, &head.headers);
+    let (incoming, complete) = body::incoming(incoming, route.body_limit, route.body_pause);
+    let is_read = matches!(head.method, Method::GET | Method::HEAD);
+    let is_safe = is_read || head.headers.contains_key(IDEMPOTENCY_KEY);
+    let mut outgoing = Outgoing::new(incoming, is_safe, route, deadline).await?;
+    prepare(&mut head, client);
+
+    let mut number = 0;
+    let mut in_flight = upstream.pick(None)?;
+    loop {
+        let member = in_flight.member().clone();
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut parts = head.clone();
+        parts.uri = uri(&member, parts.uri.path_and_query().cloned());
+        parts.headers.insert(REQUEST_TIMEOUT, millis(left));
+        let request = Request::from_parts(parts, outgoing.take());
+        let (failure, is_harmless) =
+            match tokio::time::timeout(left, upstream.client().request(request)).await {
+                Ok(Ok(answer)) => {
+                    upstream.succeeded(&member);
+                    let is_away = answer.status() == StatusCode::SERVICE_UNAVAILABLE;
+                    let may_go_elsewhere = is_safe && outgoing.can_repeat();
+                    if !(is_away && may_go_elsewhere && upstream.has_other(&member))
+                        || number == route.retries
+                    {
+                        return Ok(passed_back(answer, route, (in_flight, permit)));
+                    }
+                    (anyhow!("{} answered 503", upstream.name()), true)
+                }
+                Ok(Err(error)) => {
+                    if let Some(fault) = clients_fault(&error, route) {
+                        return Err(fault);
+                    }
+                    upstream.failed(&member);
+                    // What was never sent has done nothing yet.
+                    let is_harmless = is_safe || error.is_connect();
+                    let error = anyhow::Error::new(error).context(upstream.name().to_owned());
+                    (error, is_harmless)
+                }
+                Err(_) if !complete.get() => return Err(too_slow()),
+                Err(_) => {
+                    upstream.failed(&member);
+                    return Err(too_late());
+                }
+            };
+        let may_repeat = is_harmless && outgoing.can_repeat() && number < route.retries;
+        let wait = may_repeat
+            .then(|| upstream.retry(number, &member))
+            .flatten();
+        match wait {
+            Some(wait) if Instant::now() + wait < deadline => tokio::time::sleep(wait).await,
+            _ => return Err(Error::unavailable(failure)),
+        }
+        number += 1;
+        in_flight = upstream.pick(Some(&member))?;
+    }
 }
 
-impl Proxy {
-    pub(crate) fn new(config: &Config) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        connector.set_nodelay(true);
-        Self {
-            client: Client::builder(TokioExecutor::new())
-                .pool_timer(TokioTimer::new())
-                .pool_idle_timeout(IDLE_TIMEOUT)
-                .build(connector),
-            origins: Upstream::ALL.map(|upstream| {
-                match upstream {
-                    Upstream::Identity => &config.identity_http_url,
-                    Upstream::Inventory => &config.inventory_http_url,
-                    Upstream::Order => &config.order_http_url,
-                    Upstream::Worker => &config.worker_http_url,
-                }
-                .clone()
-            }),
-            timeout: config.timeout(),
-            body_limit: config.body_limit_bytes,
-            trusted_proxies: config.trusted_proxies.clone(),
-        }
-    }
+/// The body of one request's attempts.
+enum Outgoing {
+    /// For one.
+    Once(Body),
+    /// All of it, for as many as are needed.
+    Whole(Bytes),
+}
 
-    /// Passes a request on, with a body of at most `body_limit` bytes; None: as configured.
-    ///
-    /// # Errors
-    /// `PayloadTooLarge`; `Unavailable` when the service cannot be reached or breaks off; `DeadlineExceeded` when it
-    /// does not begin to answer in time. A body that stops coming after that ends the connection.
-    pub(crate) async fn forward(
-        &self,
-        upstream: Upstream,
-        body_limit: Option<usize>,
-        request: Request,
-    ) -> Result<Response> {
-        let body_limit = body_limit.unwrap_or(self.body_limit);
-        let client = self.client(&request);
-        let (mut head, body) = request.into_parts();
-        // Known to be too long: nobody needs to read it.
-        if body.size_hint().lower() > body_limit as u64 {
-            return Err(too_large(body_limit));
-        }
-        headers::forward(&mut head, client);
-        if let Some(context) = TraceContext::current() {
-            for (name, value) in [
-                (TRACEPARENT, HeaderValue::try_from(context.traceparent())),
-                (REQUEST_ID, HeaderValue::from_str(context.request_id())),
-            ] {
-                if let Ok(value) = value {
-                    head.headers.insert(name, value);
+impl Outgoing {
+    /// Reads the body if it is short and may have to be sent again.
+    async fn new(body: Body, is_safe: bool, route: &Route, deadline: Instant) -> Result<Self> {
+        match body.size_hint().upper() {
+            Some(0) => Ok(Self::Whole(Bytes::new())),
+            Some(..=REPLAY_LIMIT) if is_safe && route.retries > 0 => {
+                let reading = tokio::time::timeout_at(deadline.into(), body.collect());
+                match reading.await {
+                    Ok(Ok(read)) => Ok(Self::Whole(read.to_bytes())),
+                    Ok(Err(error)) => {
+                        Err(clients_fault(&error, route).unwrap_or_else(|| Error::internal(error)))
+                    }
+                    Err(_) => Err(too_slow()),
                 }
             }
+            _ => Ok(Self::Once(body)),
         }
-        head.uri = self.uri(upstream, head.uri.path_and_query().cloned());
-        // They hold the router's state, of which the client has no use.
-        head.extensions = http::Extensions::new();
-        let request = Request::from_parts(head, Limited::new(body, body_limit));
+    }
 
-        let answer = tokio::time::timeout(self.timeout, self.client.request(request))
+    fn can_repeat(&self) -> bool {
+        matches!(self, Self::Whole(_))
+    }
+
+    fn take(&mut self) -> Body {
+        match self {
+            Self::Once(body) => std::mem::take(body),
+            Self::Whole(bytes) if bytes.is_empty() => Body::empty(),
+            Self::Whole(bytes) => Body::from(bytes.clone()),
+        }
+    }
+}
+
+/// How long the answer may take: as the route says, or less, if the client says so.
+pub(crate) fn time(route: &Route, headers: &HeaderMap) -> Duration {
+    let asked = headers
+        .get(REQUEST_TIMEOUT)
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .map(Duration::from_millis);
+    asked.map_or(route.timeout, |asked| asked.min(route.timeout))
+}
+
+fn millis(time: Duration) -> HeaderValue {
+    HeaderValue::from(u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1))
+}
+
+/// Turns the head of a client's request into that of the request to a service.
+fn prepare(head: &mut request::Parts, client: Option<IpAddr>) {
+    headers::forward(head, client);
+    if let Some(context) = TraceContext::current() {
+        for (name, value) in [
+            (TRACEPARENT, HeaderValue::try_from(context.traceparent())),
+            (REQUEST_ID, HeaderValue::from_str(context.request_id())),
+        ] {
+            if let Ok(value) = value {
+                head.headers.insert(name, value);
+            }
+        }
+    }
+    // They hold the router's state, of which the service has no use.
+    head.extensions = http::Extensions::new();
+}
+
+fn passed_back<G: Send + 'static>(
+    answer: http::Response<Incoming>,
+    route: &Route,
+    guard: G,
+) -> Response {
+    let (mut head, body) = answer.into_parts();
+    headers::answer(&mut head.headers);
+    Response::from_parts(head, body::outgoing(body, route.timeout, guard))
+}
+
+/// Reads a page of an upstream's own.
+///
+/// # Errors
+/// When there is no whole answer within `timeout`.
+pub(crate) async fn get(
+    upstream: &Upstream,
+    path: &str,
+    timeout: Duration,
+) -> anyhow::Result<(StatusCode, Bytes)> {
+    let member: InFlight = upstream.pick(None)?;
+    let uri = uri(member.member(), Some(path.parse()?));
+    let request = http::Request::get(uri).body(Body::empty())?;
+    tokio::time::timeout(timeout, async {
+        let answer = upstream.client().request(request).await?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), ANSWER_LIMIT)
+            .collect()
             .await
-            .map_err(|_| {
-                Error::new(
-                    Code::DeadlineExceeded,
-                    "deadline-exceeded",
-                    "the service did not answer in time",
-                )
-            })?
-            .map_err(|error| {
-                if is_caused_by::<LengthLimitError>(&error) {
-                    too_large(body_limit)
-                } else if is_caused_by::<axum::Error>(&error) {
-                    Error::bad_request("the request's body broke off")
-                } else {
-                    Error::unavailable(anyhow::Error::new(error).context(upstream.name()))
-                }
-            })?;
-        let (mut head, body) = answer.into_parts();
-        headers::answer(&mut head.headers);
-        Ok(Response::from_parts(
-            head,
-            Body::new(TimeoutBody::new(self.timeout, body)),
-        ))
-    }
-
-    /// Where a request comes from, as far as proxies before us may tell.
-    pub(crate) fn client(&self, request: &Request) -> Option<IpAddr> {
-        let peer = peer(request.extensions())?;
-        Some(self.trusted_proxies.client(peer, request.headers()))
-    }
-
-    /// Reads a page of a service's own.
-    ///
-    /// # Errors
-    /// When there is no whole answer within `timeout`.
-    pub(crate) async fn get(
-        &self,
-        upstream: Upstream,
-        path: &'static str,
-        timeout: Duration,
-    ) -> anyhow::Result<(StatusCode, Bytes)> {
-        let uri = self.uri(upstream, Some(PathAndQuery::from_static(path)));
-        let request = http::Request::get(uri).body(Limited::new(Body::empty(), 0))?;
-        tokio::time::timeout(timeout, async {
-            let answer = self.client.request(request).await?;
-            let status = answer.status();
-            let body = Limited::new(answer.into_body(), ANSWER_LIMIT)
-                .collect()
-                .await
-                .map_err(anyhow::Error::from_boxed)?;
-            Ok((status, body.to_bytes()))
-        })
-        .await
-        .context("no answer in time")?
-    }
-
-    fn uri(&self, upstream: Upstream, path: Option<PathAndQuery>) -> Uri {
-        let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
-        self.origins[upstream as usize].join(path)
-    }
+            .map_err(anyhow::Error::from_boxed)?;
+        Ok((status, body.to_bytes()))
+    })
+    .await
+    .context("no answer in time")?
 }
 
-fn too_large(limit: usize) -> Error {
-    Error::new(
-        Code::PayloadTooLarge,
-        "payload-too-large",
-        format!("the body is longer than {limit} bytes"),
-    )
-}
-
-fn peer(extensions: &http::Extensions) -> Option<IpAddr> {
-    extensions
-        .get::<ConnectInfo<SocketAddr>>()
-        .map(|ConnectInfo(address)| address.ip())
+/// What the client has done wrong, if that is why the request failed.
+fn clients_fault(error: &(dyn StdError + 'static), route: &Route) -> Option<Error> {
+    if is_caused_by::<LengthLimitError>(error) {
+        Some(too_large(route))
+    } else if is_caused_by::<TimeoutError>(error) {
+        Some(too_slow())
+    } else if is_caused_by::<axum::Error>(error) {
+        Some(Error::bad_request("the request's body broke off"))
+    } else {
+        None
+    }
 }
 
 fn is_caused_by<E: StdError + 'static>(error: &(dyn StdError + 'static)) -> bool {
     error.is::<E>() || error.source().is_some_and(is_caused_by::<E>)
+}
+
+fn too_large(route: &Route) -> Error {
+    Error::new(
+        Code::PayloadTooLarge,
+        "payload-too-large",
+        format!("the body is longer than {} bytes", route.body_limit),
+    )
+}
+
+fn too_slow() -> Error {
+    Error::new(
+        Code::RequestTimeout,
+        "request-timeout",
+        "the request's body came too slowly",
+    )
+}
+
+fn too_late() -> Error {
+    Error::new(
+        Code::DeadlineExceeded,
+        "deadline-exceeded",
+        "the service did not answer in time",
+    )
 }

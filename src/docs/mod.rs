@@ -5,7 +5,7 @@ pub mod permissions;
 use std::{fs, path::Path};
 
 use anyhow::Context as _;
-use gateway::routes::Upstream;
+use gateway::routing::{BUILT_IN, Table};
 use serde_json::Value;
 
 use crate::say_error;
@@ -48,12 +48,20 @@ pub fn check(directory: &Path) -> anyhow::Result<bool> {
 /// When a part cannot be written as JSON.
 pub fn openapi() -> anyhow::Result<Value> {
     let services = [
-        (Upstream::Identity, identity_svc::openapi()),
-        (Upstream::Inventory, inventory_svc::openapi()),
-        (Upstream::Order, order_svc::openapi()),
-        (Upstream::Worker, worker::openapi()),
+        ("identity-svc", identity_svc::openapi()),
+        ("inventory-svc", inventory_svc::openapi()),
+        ("order-svc", order_svc::openapi()),
+        ("worker", worker::openapi()),
     ];
-    Ok(gateway::merged_openapi(services)?)
+    Ok(gateway::merged_openapi(services, &routes()?)?)
+}
+
+/// The routes as they are when nobody says otherwise.
+///
+/// # Errors
+/// When the gateway's own file has a mistake.
+pub fn routes() -> anyhow::Result<Table> {
+    Ok(Table::parse(BUILT_IN, &chassis::config::from_env()?)?)
 }
 
 fn documents() -> anyhow::Result<Vec<(&'static str, String)>> {
@@ -63,6 +71,6 @@ fn documents() -> anyhow::Result<Vec<(&'static str, String)>> {
             "openapi.json",
             serde_json::to_string_pretty(&openapi)? + "\n",
         ),
-        ("permissions.md", permissions::page(&openapi)?),
+        ("permissions.md", permissions::page(&openapi, &routes()?)?),
     ])
 }

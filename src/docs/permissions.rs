@@ -7,7 +7,7 @@ use anyhow::{Context as _, anyhow, bail};
 use chassis::auth::refusals::{
     ACCESS, ALL_WITH, OWNER_OR, PERMISSION, PERMISSION_FOR_SOME, SIGNED_IN,
 };
-use gateway::routes::ROUTES;
+use gateway::routing::{Table, Target};
 use identity_svc::{BUILT_IN_ROLES, Permission};
 use serde_json::Value;
 
@@ -82,7 +82,7 @@ pub struct Operation {
     pub method: String,
     /// A template, with the parameters' names in braces.
     pub path: String,
-    pub service: &'static str,
+    pub service: String,
     pub access: Access,
 }
 
@@ -90,9 +90,9 @@ pub struct Operation {
 ///
 /// # Errors
 /// When the document does not tell whom an operation serves.
-pub fn page(document: &Value) -> anyhow::Result<String> {
+pub fn page(document: &Value, routes: &Table) -> anyhow::Result<String> {
     let mut page = HEAD.to_owned();
-    for operation in operations(document)? {
+    for operation in operations(document, routes)? {
         let Operation {
             method,
             path,
@@ -129,15 +129,19 @@ pub fn page(document: &Value) -> anyhow::Result<String> {
 ///
 /// # Errors
 /// When the document does not tell whom one of them serves.
-pub fn operations(document: &Value) -> anyhow::Result<Vec<Operation>> {
+pub fn operations(document: &Value, routes: &Table) -> anyhow::Result<Vec<Operation>> {
     let mut found = Vec::new();
     for (path, item) in document["paths"].as_object().into_iter().flatten() {
         for (method, operation) in item.as_object().into_iter().flatten() {
             let method = method.to_uppercase();
             let access = access(operation).with_context(|| format!("{method} {path}"))?;
-            let place = place(&method, path);
+            let place = place(routes, &method, path);
+            let service = match place.map(|(row, _)| &routes.routes[row].target) {
+                Some(Target::Upstream(name)) => name.clone(),
+                Some(Target::Own(_)) | None => "gateway".to_owned(),
+            };
             let operation = Operation {
-                service: place.map_or("gateway", |(row, _)| ROUTES[row].upstream.name()),
+                service,
                 method,
                 path: path.clone(),
                 access,
@@ -149,9 +153,10 @@ pub fn operations(document: &Value) -> anyhow::Result<Vec<Operation>> {
     Ok(found.into_iter().map(|(_, operation)| operation).collect())
 }
 
-/// Which row of the gateway's table an operation stands in, and which of its methods it is; None: it is the gateway's own.
-fn place(method: &str, path: &str) -> Option<(usize, usize)> {
-    let (row, route) = ROUTES
+/// Which row of the gateway's table an operation stands in, and which of its methods it is; None: in none.
+fn place(routes: &Table, method: &str, path: &str) -> Option<(usize, usize)> {
+    let (row, route) = routes
+        .routes
         .iter()
         .enumerate()
         .find(|(_, route)| route.is(method, path))?;
@@ -199,7 +204,7 @@ fn permission(name: &Value) -> anyhow::Result<Option<Permission>> {
 
 #[cfg(test)]
 mod tests {
-    use gateway::routes;
+    use gateway::routing;
     use serde_json::json;
 
     use super::*;
@@ -211,10 +216,11 @@ mod tests {
     #[test]
     fn the_gateway_wants_a_token_where_the_operation_does() {
         let document = crate::docs::openapi().unwrap();
-        let operations = operations(&document).unwrap();
-        for route in ROUTES {
-            let wants_token = route.access == routes::Access::SignedIn;
-            for method in route.methods {
+        let routes = crate::docs::routes().unwrap();
+        let operations = operations(&document, &routes).unwrap();
+        for route in &routes.routes {
+            let wants_token = route.access == routing::Access::SignedIn;
+            for method in &route.methods {
                 let told = operations.iter().find(|told| {
                     told.method == method.as_str() && route.is(method.as_str(), &told.path)
                 });
@@ -246,7 +252,8 @@ mod tests {
                 "no permission \"order:manage\"",
             ),
         ] {
-            let error = format!("{:#}", page(&document(operation)).unwrap_err());
+            let routes = crate::docs::routes().unwrap();
+            let error = format!("{:#}", page(&document(operation), &routes).unwrap_err());
             assert!(error.starts_with("GET /v1/things: "), "{error}");
             assert!(error.contains(why), "{error}");
         }

@@ -22,7 +22,8 @@ async fn a_bad_value_stops_the_start_and_names_its_variable() {
     let shop = Shop::closed().await;
     for (name, value) in [
         ("GATEWAY_HTTP_ADDR", "nowhere"),
-        ("GATEWAY_BODY_LIMIT_BYTES", "-1"),
+        ("GATEWAY_CONFIG", "/nowhere/gateway.toml"),
+        ("GATEWAY_REDIS_URL", "http://:hunter2@127.0.0.1"),
         ("GRPC_TLS_CERT", "/nowhere/at/all.pem"),
         ("IDENTITY_HTTP_ADDR", "127.0.0.1"),
         ("IDENTITY_GRPC_ADDR", "127.0.0.1:99999"),
@@ -99,6 +100,8 @@ async fn help_lists_every_variable() {
         "AMQP_URL",
         "AMQP_NAMESPACE",
         "GATEWAY_HTTP_ADDR",
+        "GATEWAY_CONFIG",
+        "GATEWAY_REDIS_URL",
         "GRPC_TLS_CERT",
         "GRPC_TLS_KEY",
         "GRPC_TLS_CA",

@@ -13,6 +13,8 @@ pub enum Code {
     NotFound,
     /// 405.
     MethodNotAllowed,
+    /// The request took too long to come: 408.
+    RequestTimeout,
     /// The current state does not allow it: 409.
     Conflict,
     /// `If-Match` names another version: 412.
@@ -36,12 +38,13 @@ pub enum Code {
 }
 
 impl Code {
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::InvalidArgument,
         Self::Unauthenticated,
         Self::PermissionDenied,
         Self::NotFound,
         Self::MethodNotAllowed,
+        Self::RequestTimeout,
         Self::Conflict,
         Self::VersionMismatch,
         Self::PayloadTooLarge,
@@ -63,6 +66,7 @@ impl Code {
             Self::PermissionDenied => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::Conflict => StatusCode::CONFLICT,
             Self::VersionMismatch => StatusCode::PRECONDITION_FAILED,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -93,7 +97,7 @@ impl Code {
             Self::TooManyRequests => tonic::Code::ResourceExhausted,
             Self::Internal => tonic::Code::Internal,
             Self::Unavailable => tonic::Code::Unavailable,
-            Self::DeadlineExceeded => tonic::Code::DeadlineExceeded,
+            Self::RequestTimeout | Self::DeadlineExceeded => tonic::Code::DeadlineExceeded,
         }
     }
 

@@ -228,6 +228,8 @@ impl Error {
     fn log(&self) {
         match self.0.code {
             Code::Internal => tracing::error!(error = ?self, "request failed"),
+            // Without a cause it is a refusal: whoever refuses thousands must not write thousands of lines.
+            Code::Unavailable if self.0.source.is_none() => {}
             Code::Unavailable | Code::DeadlineExceeded => {
                 tracing::warn!(error = ?self, "request could not be served");
             }

@@ -17,6 +17,8 @@ use crate::{
 
 /// Who the call is made for, as metadata; for the log of the service that is called.
 pub const CALLER: &str = "x-caller";
+/// How long the caller will wait.
+pub(crate) const TIMEOUT: &str = "grpc-timeout";
 
 /// A connection to the service at `url`, made at the first call and again whenever it is lost.
 /// With TLS it speaks nothing else.
@@ -42,11 +44,14 @@ fn endpoint(uri: Uri) -> Endpoint {
         .keep_alive_while_idle(true)
 }
 
-/// A request that is given up after `deadline`, at both ends, and that belongs to the trace of the task at hand.
+/// A request that is given up after `deadline`, at both ends, or earlier, if whoever caused it waits no longer; it belongs to
+/// the trace of the task at hand.
 pub fn request<T>(message: T, deadline: Duration) -> tonic::Request<T> {
     let mut request = tonic::Request::new(message);
-    request.set_timeout(deadline);
-    if let Some(context) = TraceContext::current() {
+    let context = TraceContext::current();
+    let left = context.as_ref().and_then(TraceContext::time_left);
+    request.set_timeout(left.map_or(deadline, |left| left.min(deadline)));
+    if let Some(context) = context {
         let metadata = request.metadata_mut();
         if let Ok(value) = context.traceparent().parse() {
             metadata.insert(TRACEPARENT, value);
@@ -66,12 +71,12 @@ pub fn request<T>(message: T, deadline: Duration) -> tonic::Request<T> {
 /// but what has been queued for later does not know.
 #[must_use]
 pub fn deadline<T>(request: &tonic::Request<T>) -> Option<Instant> {
-    let timeout = request.metadata().get("grpc-timeout")?.to_str().ok()?;
+    let timeout = request.metadata().get(TIMEOUT)?.to_str().ok()?;
     Instant::now().checked_add(parse_timeout(timeout)?)
 }
 
 /// At most eight digits and a unit.
-fn parse_timeout(text: &str) -> Option<Duration> {
+pub(crate) fn parse_timeout(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -119,5 +124,16 @@ mod tests {
             "{left:?}"
         );
         assert_eq!(deadline(&tonic::Request::new(())), None);
+    }
+
+    #[tokio::test]
+    async fn who_is_asked_is_given_no_longer_than_whoever_waits_for_it_all() {
+        let wait = |time| TraceContext::from_headers(None, None).within(Some(time));
+        let left =
+            async || deadline(&request((), Duration::from_secs(5))).unwrap() - Instant::now();
+        let short = wait(Duration::from_secs(2)).scope(left()).await;
+        assert!(short <= Duration::from_secs(2), "{short:?}");
+        let long = wait(Duration::from_secs(20)).scope(left()).await;
+        assert!(long > Duration::from_secs(4), "{long:?}");
     }
 }

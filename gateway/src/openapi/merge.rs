@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use crate::routes::Upstream;
-
 const METHODS: [&str; 8] = [
     "get", "put", "post", "delete", "options", "head", "patch", "trace",
 ];
@@ -13,7 +11,8 @@ const METHODS: [&str; 8] = [
 /// One service's document.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Part<'a> {
-    pub(crate) service: Upstream,
+    /// Its name, such as `order-svc`.
+    pub(crate) service: &'a str,
     pub(crate) document: &'a Value,
 }
 
@@ -30,13 +29,24 @@ type Name = (String, String);
 pub(crate) fn merge(
     base: &Value,
     parts: &[Part<'_>],
-    routed: impl Fn(Upstream, &str, &str) -> bool,
+    routed: impl Fn(&str, &str, &str) -> bool,
 ) -> Value {
     let mut merged = Merged::new(base);
     for part in parts {
         merged.add(part, &routed);
     }
     merged.finish()
+}
+
+/// A service's name as the beginning of a type's name: `Order` of `order-svc`.
+fn title(service: &str) -> String {
+    let name = service.strip_suffix("-svc").unwrap_or(service);
+    name.split(|character: char| !character.is_ascii_alphanumeric())
+        .map(|word| {
+            let (first, rest) = word.split_at(word.len().min(1));
+            first.to_ascii_uppercase() + rest
+        })
+        .collect()
 }
 
 struct Merged {
@@ -73,7 +83,7 @@ impl Merged {
         }
     }
 
-    fn add(&mut self, part: &Part<'_>, routed: impl Fn(Upstream, &str, &str) -> bool) {
+    fn add(&mut self, part: &Part<'_>, routed: impl Fn(&str, &str, &str) -> bool) {
         let mut paths = taken(part, routed);
         let needed = needed(&paths, &components(part.document));
         let names = self.names(part.service, &needed);
@@ -110,7 +120,7 @@ impl Merged {
     /// The new name of each component that cannot keep its own.
     ///
     /// A component differs from the one that has its name, too, if it refers to one that differs.
-    fn names(&self, service: Upstream, needed: &BTreeMap<Name, Value>) -> BTreeMap<Name, String> {
+    fn names(&self, service: &str, needed: &BTreeMap<Name, Value>) -> BTreeMap<Name, String> {
         let mut names: BTreeMap<Name, String> = BTreeMap::new();
         loop {
             let clash = needed.iter().find(|&(key, component)| {
@@ -126,7 +136,7 @@ impl Merged {
                 return names;
             };
             let (section, name) = key;
-            let mut free = format!("{}{name}", service.title());
+            let mut free = format!("{}{name}", title(service));
             loop {
                 let wanted = (section.clone(), free.clone());
                 let taken = self.components.contains_key(&wanted)
@@ -143,13 +153,13 @@ impl Merged {
         }
     }
 
-    fn claim_operation_id(&mut self, service: Upstream, operation: &mut Value) {
+    fn claim_operation_id(&mut self, service: &str, operation: &mut Value) {
         let Some(id) = operation["operationId"].as_str() else {
             return;
         };
         let mut id = id.to_owned();
         if self.operation_ids.contains(&id) {
-            id = format!("{}_{id}", service.title().to_lowercase());
+            id = format!("{}_{id}", title(service).to_lowercase());
         }
         while self.operation_ids.contains(&id) {
             id.push('_');
@@ -195,7 +205,7 @@ impl Merged {
 }
 
 /// The paths of a part with the operations that are routed, each with the security that it had from the document.
-fn taken(part: &Part<'_>, routed: impl Fn(Upstream, &str, &str) -> bool) -> Map<String, Value> {
+fn taken(part: &Part<'_>, routed: impl Fn(&str, &str, &str) -> bool) -> Map<String, Value> {
     let default_security = part.document.get("security");
     let mut paths = Map::new();
     for (path, item) in part.document["paths"].as_object().into_iter().flatten() {

@@ -3,10 +3,11 @@
 
 mod merge;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::{Router, extract::State, response::IntoResponse, routing::get};
 use bytes::Bytes;
+use chassis::http::BearerToken;
 use futures::future::join_all;
 use http::header::CONTENT_TYPE;
 use serde_json::Value;
@@ -17,11 +18,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use merge::{Part, merge};
 
-use crate::{
-    health,
-    proxy::Proxy,
-    routes::{Upstream, routed},
-};
+use crate::{aggregation, current::Current, health, proxy, routing::Table, upstream::Upstream};
 
 const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 /// How soon services are asked again while one of them has not answered, and when all have.
@@ -35,7 +32,8 @@ const PATH: &str = "/openapi.json";
         title = "EasyOrder",
         description = "The public interface. Errors are problem documents (RFC 9457); every answer has an `x-request-id`."
     ),
-    paths(document, health::live, health::ready),
+    paths(document, health::live, health::ready, aggregation::dashboard::dashboard),
+    modifiers(&BearerToken),
     tags((name = "gateway", description = "The gateway itself"))
 )]
 struct Own;
@@ -48,12 +46,13 @@ pub fn own() -> utoipa::openapi::OpenApi {
     own
 }
 
-/// The document of the whole system, from what each service says of itself in turn.
+/// The document of the whole system, from what each service says of itself in turn, and of which the table passes on what.
 ///
 /// # Errors
 /// When a part cannot be written as JSON.
-pub fn merged(
-    services: impl IntoIterator<Item = (Upstream, utoipa::openapi::OpenApi)>,
+pub fn merged<'a>(
+    services: impl IntoIterator<Item = (&'a str, utoipa::openapi::OpenApi)>,
+    table: &Table,
 ) -> serde_json::Result<Value> {
     let documents = services
         .into_iter()
@@ -61,12 +60,12 @@ pub fn merged(
         .collect::<serde_json::Result<Vec<_>>>()?;
     let parts: Vec<Part<'_>> = documents
         .iter()
-        .map(|(service, document)| Part {
-            service: *service,
-            document,
-        })
+        .map(|(service, document)| Part { service, document })
         .collect();
-    Ok(merge(&serde_json::to_value(own())?, &parts, routed))
+    let routed = |service: &str, method: &str, path: &str| table.is_routed(service, method, path);
+    let mut merged = merge(&serde_json::to_value(own())?, &parts, routed);
+    aggregation::describe(&mut merged, &table.routes);
+    Ok(merged)
 }
 
 /// The merged document, ready to send.
@@ -95,9 +94,10 @@ async fn document(State(Merged(merged)): State<Merged>) -> impl IntoResponse {
 
 /// The last known document of each service.
 pub(crate) struct Documents {
-    proxy: Arc<Proxy>,
+    current: Current,
     own: Value,
-    known: [Option<(Bytes, Value)>; Upstream::ALL.len()],
+    /// By the service's name.
+    known: BTreeMap<String, (Bytes, Value)>,
     merged: watch::Sender<Bytes>,
 }
 
@@ -106,11 +106,11 @@ impl Documents {
     ///
     /// # Errors
     /// When the gateway's own part cannot be written as JSON.
-    pub(crate) fn new(proxy: Arc<Proxy>) -> anyhow::Result<Self> {
+    pub(crate) fn new(current: Current) -> anyhow::Result<Self> {
         let documents = Self {
-            proxy,
+            current,
             own: serde_json::to_value(own())?,
-            known: [const { None }; Upstream::ALL.len()],
+            known: BTreeMap::new(),
             merged: watch::Sender::default(),
         };
         documents.publish();
@@ -138,55 +138,57 @@ impl Documents {
 
     /// Asks every service once; true when all have answered.
     async fn fetch(&mut self) -> bool {
-        let proxy = &self.proxy;
-        let answers = join_all(Upstream::ALL.map(|upstream| fetch(proxy, upstream))).await;
-        let mut changed = false;
+        let plan = self.current.plan();
+        let answers = join_all(plan.upstreams().filter_map(|upstream| {
+            let path = upstream.plan().openapi.as_ref()?;
+            Some(async move { (upstream.name(), fetch(upstream, path).await) })
+        }));
         let mut all = true;
-        for ((upstream, known), answer) in Upstream::ALL.iter().zip(&mut self.known).zip(answers) {
+        for (name, answer) in answers.await {
             match answer {
-                Ok(bytes) if known.as_ref().is_some_and(|(old, _)| *old == bytes) => {}
+                Ok(bytes) if self.known.get(name).is_some_and(|(old, _)| *old == bytes) => {}
                 Ok(bytes) => match serde_json::from_slice(&bytes) {
                     Ok(value) => {
-                        *known = Some((bytes, value));
-                        changed = true;
+                        self.known.insert(name.to_owned(), (bytes, value));
                     }
                     Err(error) => {
-                        tracing::warn!(upstream = upstream.name(), %error, "its OpenAPI document is not JSON");
+                        tracing::warn!(upstream = name, %error, "its OpenAPI document is not JSON");
                         all = false;
                     }
                 },
                 Err(error) => {
                     // The readiness probe tells of a service that is away; this would only repeat it.
-                    tracing::debug!(upstream = upstream.name(), %error, "no OpenAPI document");
+                    tracing::debug!(upstream = name, %error, "no OpenAPI document");
                     all = false;
                 }
             }
         }
-        if changed {
-            self.publish();
-        }
+        self.publish();
         all
     }
 
     fn publish(&self) {
-        let parts: Vec<Part<'_>> = Upstream::ALL
-            .iter()
-            .zip(&self.known)
-            .filter_map(|(upstream, known)| {
-                let (_, document) = known.as_ref()?;
+        let plan = self.current.plan();
+        let parts: Vec<Part<'_>> = plan
+            .upstreams()
+            .filter_map(|upstream| {
+                let (_, document) = self.known.get(upstream.name())?;
                 Some(Part {
-                    service: *upstream,
+                    service: upstream.name(),
                     document,
                 })
             })
             .collect();
-        let merged = merge(&self.own, &parts, routed);
+        let routed =
+            |service: &str, method: &str, path: &str| plan.table.is_routed(service, method, path);
+        let mut merged = merge(&self.own, &parts, routed);
+        aggregation::describe(&mut merged, &plan.table.routes);
         self.merged.send_replace(merged.to_string().into());
     }
 }
 
-async fn fetch(proxy: &Proxy, upstream: Upstream) -> anyhow::Result<Bytes> {
-    let (status, body) = proxy.get(upstream, PATH, FETCH_TIMEOUT).await?;
+async fn fetch(upstream: &Upstream, path: &str) -> anyhow::Result<Bytes> {
+    let (status, body) = proxy::get(upstream, path, FETCH_TIMEOUT).await?;
     anyhow::ensure!(status.is_success(), "it answered {status}");
     Ok(body)
 }

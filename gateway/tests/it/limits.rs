@@ -19,7 +19,8 @@ fn chunked(bytes: usize) -> Body {
 
 #[tokio::test]
 async fn a_body_may_be_as_long_as_the_limit_and_no_longer() {
-    let system = System::start_with(|config| config.body_limit_bytes = 10_000).await;
+    let system =
+        System::start_with_file(&[("body_limit = \"2 MiB\"", "body_limit = \"10 kB\"")]).await;
     let post = || system.request(Method::POST, "/v1/auth/login");
 
     for body in [Body::from(vec![b'x'; 10_000]), chunked(10_000)] {
@@ -41,7 +42,8 @@ async fn a_body_may_be_as_long_as_the_limit_and_no_longer() {
 #[tokio::test]
 async fn a_file_of_products_may_be_longer_than_other_bodies() {
     const LIMIT: usize = 10 * 1024 * 1024;
-    let system = System::start_with(|config| config.body_limit_bytes = 10_000).await;
+    let system =
+        System::start_with_file(&[("body_limit = \"2 MiB\"", "body_limit = \"10 kB\"")]).await;
     let post = || system.signed_in(Method::POST, "/v1/products/import");
 
     let answer = post().body(vec![b'x'; LIMIT]).send().await.unwrap();
@@ -54,7 +56,7 @@ async fn a_file_of_products_may_be_longer_than_other_bodies() {
 
 #[tokio::test]
 async fn a_service_that_does_not_answer_in_time_is_a_504_problem() {
-    let system = System::start_with(|config| config.timeout_seconds = 1).await;
+    let system = System::start_with_file(&[("timeout = \"30s\"", "timeout = \"1s\"")]).await;
     let started = Instant::now();
     let answer = system
         .get("/v1/products")
@@ -72,7 +74,7 @@ async fn a_service_that_does_not_answer_in_time_is_a_504_problem() {
 
 #[tokio::test]
 async fn an_answer_that_stalls_is_broken_off() {
-    let system = System::start_with(|config| config.timeout_seconds = 1).await;
+    let system = System::start_with_file(&[("timeout = \"30s\"", "timeout = \"1s\"")]).await;
     let answer = system
         .get("/v1/products")
         .header("x-stub", "stall")

@@ -58,6 +58,7 @@ impl Stub {
             pieces_seen: tokio::sync::Mutex::new(pieces_seen),
         });
         let router = Router::new()
+            .route("/health/live", get(async || StatusCode::OK))
             .route("/health/ready", get(ready))
             .route("/openapi.json", get(openapi))
             .fallback(answer)

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 
 use chassis::{Service, config::Secret, testing::free_addr};
 use clap::Parser as _;
-use gateway::Config;
+use gateway::{Config, routing::BUILT_IN};
 use http::Method;
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
+use tempfile::NamedTempFile;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -32,13 +33,36 @@ pub fn config() -> Config {
     config
 }
 
-pub fn origin(addr: SocketAddr) -> gateway::Origin {
+pub fn origin(addr: SocketAddr) -> gateway::Origins {
     format!("http://{addr}").parse().unwrap()
+}
+
+/// The gateway's file with some of its texts replaced, until the value goes.
+pub fn file(changes: &[(&str, &str)]) -> NamedTempFile {
+    let file = NamedTempFile::new().unwrap();
+    write(&file, changes);
+    file
+}
+
+pub fn write(file: &NamedTempFile, changes: &[(&str, &str)]) {
+    let text = changes
+        .iter()
+        .fold(BUILT_IN.to_owned(), |text, (old, new)| {
+            assert!(text.contains(old), "{old} is not in the file");
+            text.replace(old, new)
+        });
+    std::fs::write(file.path(), text).unwrap();
 }
 
 impl System {
     pub async fn start() -> Self {
         Self::start_with(|_| {}).await
+    }
+
+    /// With its file changed.
+    pub async fn start_with_file(changes: &[(&str, &str)]) -> Self {
+        let file = file(changes);
+        Self::start_with(|config| config.gateway_config = Some(file.path().to_owned())).await
     }
 
     /// `change` has the last word on the configuration, and so may put something else in a service's place.
