@@ -142,7 +142,8 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
-/// The version that a caller expects, from `If-Match`: an entity tag, with or without quotes; None for `*`, which is any.
+/// The version that a caller expects, from `If-Match`: an entity tag, with or without quotes, that begins with it; None for
+/// `*`, which is any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IfMatch(pub Option<i64>);
 
@@ -157,7 +158,9 @@ impl<S: Sync> OptionalFromRequestParts<S> for IfMatch {
         if tag == "*" {
             return Ok(Some(Self(None)));
         }
-        tag.trim_matches('"')
+        let tag = tag.trim_matches('"');
+        tag.split_once('-')
+            .map_or(tag, |(version, _)| version)
             .parse()
             .map(|version| Some(Self(Some(version))))
             // RFC 9110, 13.1.1: a tag that matches nothing.
@@ -176,6 +179,16 @@ impl<S: Sync> OptionalFromRequestParts<S> for IfMatch {
 pub fn etag(version: i64) -> (header::HeaderName, HeaderValue) {
     let tag = HeaderValue::from_str(&format!("\"{version}\""));
     // Digits and quotes are always valid in a header.
+    (
+        header::ETAG,
+        tag.unwrap_or(HeaderValue::from_static("\"0\"")),
+    )
+}
+
+/// The entity tag of what a version does not tell wholly: `rest` tells what else there is to it.
+#[must_use]
+pub fn etag_with(version: i64, rest: i64) -> (header::HeaderName, HeaderValue) {
+    let tag = HeaderValue::from_str(&format!("\"{version}-{rest}\""));
     (
         header::ETAG,
         tag.unwrap_or(HeaderValue::from_static("\"0\"")),

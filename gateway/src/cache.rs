@@ -226,6 +226,31 @@ fn tag(body: &[u8]) -> HeaderValue {
     HeaderValue::try_from(format!("W/\"{digits}\"")).unwrap_or(HeaderValue::from_static("W/\"\""))
 }
 
+/// 304 in place of what the client has already ([RFC 9110, 13.1.2](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2)).
+pub(crate) fn make_conditional(wanted: &HeaderValue, answer: &mut Response) {
+    if answer.status() != StatusCode::OK {
+        return;
+    }
+    let Some(tag) = answer.headers().get(header::ETAG) else {
+        return;
+    };
+    // By the weak comparison: W/ says nothing here.
+    let opaque = |tag: &[u8]| tag.strip_prefix(b"W/").unwrap_or(tag).to_vec();
+    let tag = opaque(tag.as_bytes());
+    let has_it = wanted
+        .as_bytes()
+        .split(|byte| *byte == b',')
+        .map(<[u8]>::trim_ascii)
+        .any(|known| known == b"*" || opaque(known) == tag);
+    if has_it {
+        *answer.status_mut() = StatusCode::NOT_MODIFIED;
+        let headers = answer.headers_mut();
+        headers.remove(header::CONTENT_LENGTH);
+        headers.remove(header::CONTENT_TYPE);
+        *answer.body_mut() = Body::empty();
+    }
+}
+
 impl Kept {
     fn answer(&self) -> Response {
         let mut answer = Response::new(Body::from(self.body.clone()));

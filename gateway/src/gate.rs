@@ -18,12 +18,12 @@ use chassis::{
     http::bearer,
     trace::TraceContext,
 };
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, header};
 
 use crate::{
     aggregation::{self, Asker},
     api_keys::ApiKeys,
-    cache::Cache,
+    cache::{self, Cache},
     current::Current,
     limits::{Counter, Limits, Who},
     proxy,
@@ -211,17 +211,15 @@ impl Gate {
             return aggregation::expand(&asker, upstream, wanted, request).await;
         }
         let _clearing = (!request.method().is_safe()).then_some(Clearing { way, upstream });
-        let known = request.headers().get(header::IF_NONE_MATCH).cloned();
-        let mut answer = match route.cache {
-            Some(life) => {
-                let ask = |request| proxy::forward(upstream, route, client, request);
-                let answers = upstream.answers();
-                self.cache.get(answers, life, request, ask).await?
-            }
-            None => proxy::forward(upstream, route, client, request).await?,
+        let Some(life) = route.cache else {
+            return proxy::forward(upstream, route, client, request).await;
         };
+        let known = request.headers().get(header::IF_NONE_MATCH).cloned();
+        let ask = |request| proxy::forward(upstream, route, client, request);
+        let answers = upstream.answers();
+        let mut answer = self.cache.get(answers, life, request, ask).await?;
         if let Some(known) = known {
-            make_conditional(&known, &mut answer);
+            cache::make_conditional(&known, &mut answer);
         }
         Ok(answer)
     }
@@ -263,29 +261,4 @@ fn check_path(
         return Err("the path has a segment `.` or `..`");
     }
     Ok(())
-}
-
-/// 304 in place of what the client has already ([RFC 9110, 13.1.2](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2)).
-fn make_conditional(wanted: &http::HeaderValue, answer: &mut Response) {
-    if answer.status() != StatusCode::OK {
-        return;
-    }
-    let Some(tag) = answer.headers().get(header::ETAG) else {
-        return;
-    };
-    // By the weak comparison: W/ says nothing here.
-    let opaque = |tag: &[u8]| tag.strip_prefix(b"W/").unwrap_or(tag).to_vec();
-    let tag = opaque(tag.as_bytes());
-    let has_it = wanted
-        .as_bytes()
-        .split(|byte| *byte == b',')
-        .map(<[u8]>::trim_ascii)
-        .any(|known| known == b"*" || opaque(known) == tag);
-    if has_it {
-        *answer.status_mut() = StatusCode::NOT_MODIFIED;
-        let headers = answer.headers_mut();
-        headers.remove(header::CONTENT_LENGTH);
-        headers.remove(header::CONTENT_TYPE);
-        *answer.body_mut() = axum::body::Body::empty();
-    }
 }

@@ -28,7 +28,7 @@ async fn a_product_is_added_seen_changed_and_removed() {
         (&json!(0), &json!(1))
     );
     let seen = visitor.get("/v1/products/85123A-255").await;
-    assert_eq!(seen.header("etag"), Some("\"1\""));
+    assert_eq!(seen.header("etag"), Some("\"1-0\""));
     assert_eq!(seen.expect(200), added);
     // Case counts.
     visitor

@@ -167,8 +167,8 @@ async fn history(asker: &Asker<'_>, path: &str) -> Result<Option<Value>, Box<Res
 /// Adds to the merged document what the gateway adds to its routes.
 pub(crate) fn describe(document: &mut Value, routes: &[Arc<Route>]) {
     for route in routes.iter().filter(|route| !route.expand.is_empty()) {
-        let operation = &mut document["paths"][&route.path]["get"];
-        let Some(operation) = operation.as_object_mut() else {
+        let item = document["paths"].get_mut(&route.path);
+        let Some(operation) = item.and_then(|item| item.get_mut("get")?.as_object_mut()) else {
             continue;
         };
         let names: Vec<_> = route.expand.iter().map(|part| part.name()).collect();

@@ -102,10 +102,11 @@ impl System {
         self.stubs().iter().map(|stub| stub.seen()).sum()
     }
 
-    /// A request without a token.
+    /// A request without a token, past the cache.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client
             .request(method, format!("http://{}{path}", self.gateway))
+            .header("cache-control", "no-cache")
     }
 
     pub fn get(&self, path: &str) -> RequestBuilder {

@@ -4,7 +4,7 @@ use axum::{extract::State, response::IntoResponse};
 use chassis::{
     Problem, Result,
     auth::{NotPermitted, Permitted},
-    http::{IfMatch, Json, List, Page, Path, Query, etag},
+    http::{IfMatch, Json, List, Page, Path, Query, etag, etag_with},
     idempotency::{IdempotencyKey, Once},
 };
 use chrono::{DateTime, Utc};
@@ -18,7 +18,7 @@ use crate::{
         App,
         commands::{ChangeProduct, CreateProduct, RemoveProduct},
         ports::{ProductChange, ProductFilter, ProductView},
-        queries::{GetProduct, ListProducts},
+        queries::{GetAvailability, GetProduct, ListProducts},
     },
     domain::{Category, InvalidProduct, Money, Pieces, Product, ProductName, Sku},
 };
@@ -139,9 +139,35 @@ pub(super) struct Search {
     category: Option<String>,
     /// Whether there is any to sell.
     in_stock: Option<bool>,
+    /// These SKUs, 100 at most, separated by commas; case counts. All of them that are sold are answered at once, and nothing
+    /// else that is asked for counts.
+    #[param(example = "85123A-255,71053-339")]
+    skus: Option<String>,
 }
 
+/// SKUs that are asked for at once, at most.
+const MOST_SKUS: usize = 100;
+
 impl Search {
+    /// The SKUs, if some are asked for by name.
+    fn skus(&self) -> Result<Option<Vec<String>>> {
+        let Some(text) = self.skus.as_deref().filter(|text| !text.is_empty()) else {
+            return Ok(None);
+        };
+        let skus = text
+            .split(',')
+            .map(|sku| Ok(Sku::parse(sku.trim())?.to_string()))
+            .collect::<Result<Vec<_>>>();
+        let skus = skus.map_err(|error| error.with_fields_renamed(|_| "skus".to_owned()))?;
+        if skus.len() > MOST_SKUS {
+            return Err(chassis::Error::invalid_field(
+                "skus",
+                format!("at most {MOST_SKUS}"),
+            ));
+        }
+        Ok(Some(skus))
+    }
+
     /// A parameter that is empty asks for nothing.
     fn filter(self) -> Result<ProductFilter> {
         let given = |text: Option<String>| {
@@ -183,6 +209,17 @@ pub(super) async fn list(
     Query(search): Query<Search>,
     Query(page): Query<Page>,
 ) -> Result<Json<List<ProductBody>>> {
+    if let Some(skus) = search.skus()? {
+        let products = app
+            .queries
+            .get_availability
+            .handle(GetAvailability { skus })
+            .await?;
+        return Ok(Json(List {
+            items: products.into_iter().map(ProductBody::from).collect(),
+            next: None,
+        }));
+    }
     let products = app
         .queries
         .list_products
@@ -206,7 +243,9 @@ pub(super) async fn get(
         .get_product
         .handle(GetProduct { sku: sku(&text)? })
         .await?;
-    Ok(([etag(product.version)], Json(ProductBody::from(product))))
+    // What can be sold changes without the product's version.
+    let tag = etag_with(product.version, product.available);
+    Ok(([tag], Json(ProductBody::from(product))))
 }
 
 /// Add a product
