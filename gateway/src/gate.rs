@@ -210,7 +210,7 @@ impl Gate {
             let asker = Asker::new(self, route, client, request.headers());
             return aggregation::expand(&asker, upstream, wanted, request).await;
         }
-        let _clearing = (!request.method().is_safe()).then_some(Clearing { way, upstream });
+        let _clearing = (!request.method().is_safe()).then(|| Clearing { way, upstream });
         let Some(life) = route.cache else {
             return proxy::forward(upstream, route, client, request).await;
         };

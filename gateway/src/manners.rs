@@ -52,15 +52,19 @@ const HEADERS: [(HeaderName, &str); 7] = [
 pub(crate) fn apply(router: Router, gate: &Arc<Gate>) -> Router {
     let cors = cors(&gate.current.plan().table.cors);
     let gate = gate.clone();
-    router
+    let router = router
         .layer(middleware::map_response(async |answer| {
             with_headers(answer)
         }))
-        .layer(CompressionLayer::new().gzip(true).compress_when(Worthwhile))
-        .layer(cors)
-        .layer(middleware::from_fn(move |request, next| {
-            access_log::log(gate.clone(), request, next)
-        }))
+        .layer(CompressionLayer::new().gzip(true).compress_when(Worthwhile));
+    // Without it OPTIONS is a method like others.
+    let router = match cors {
+        Some(cors) => router.layer(cors),
+        None => router,
+    };
+    router.layer(middleware::from_fn(move |request, next| {
+        access_log::log(gate.clone(), request, next)
+    }))
 }
 
 fn with_headers(mut answer: Response) -> Response {
@@ -73,14 +77,16 @@ fn with_headers(mut answer: Response) -> Response {
     answer
 }
 
-fn cors(cors: &Cors) -> CorsLayer {
+/// None: no page of another origin may call.
+fn cors(cors: &Cors) -> Option<CorsLayer> {
     let origins = match &cors.origins {
         Origins::Any => AllowOrigin::any(),
+        Origins::These(origins) if origins.is_empty() => return None,
         Origins::These(origins) => AllowOrigin::list(origins.iter().cloned()),
     };
     let header = HeaderName::from_static;
     // No credentials: a token is sent by the page, never by the browser itself.
-    CorsLayer::new()
+    let layer = CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([
             Method::GET,
@@ -111,7 +117,8 @@ fn cors(cors: &Cors) -> CorsLayer {
             header("ratelimit-policy"),
             header("x-request-id"),
         ])
-        .max_age(Duration::from_secs(cors.max_age.as_secs()))
+        .max_age(Duration::from_secs(cors.max_age.as_secs()));
+    Some(layer)
 }
 
 /// Text that is long enough. Not what has a strong entity tag, since that stands for the bytes as they are

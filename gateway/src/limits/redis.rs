@@ -16,7 +16,7 @@ use tokio::sync::OnceCell;
 use super::{Counter, Window};
 
 /// A request does not wait longer for its number.
-const PATIENCE: Duration = Duration::from_millis(250);
+const PATIENCE: Duration = Duration::from_secs(1);
 /// For so long after a failure each replica counts by itself.
 const PAUSE: Duration = Duration::from_secs(1);
 

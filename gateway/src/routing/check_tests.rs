@@ -130,7 +130,7 @@ fn a_mistake_is_named_with_its_line() {
         ),
         (row, r#""GET /v1/{me" = { to = "worker" }"#, ""),
         (row, r#""GET /openapi.json" = { to = "worker" }"#, ""),
-        (row, r#""GET /v1/me" = { to = "worker" "#, ""),
+        (row, r#""GET /v1/me" = worker"#, ""),
         (
             r#"addresses = ["$ORDER_HTTP_URL"]"#,
             r#"addresses = ["$NO_SUCH_URL"]"#,
