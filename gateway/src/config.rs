@@ -70,6 +70,8 @@ pub struct Config {
     pub worker_http_url: Origin,
     #[command(flatten)]
     pub auth: chassis::auth::Config,
+    #[command(flatten)]
+    pub amqp: chassis::amqp::Config,
 }
 
 impl Config {

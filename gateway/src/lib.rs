@@ -8,6 +8,7 @@
 
 mod api_keys;
 mod config;
+mod feed;
 mod gate;
 mod headers;
 mod health;
@@ -17,7 +18,7 @@ pub mod routes;
 
 use std::sync::Arc;
 
-use chassis::{Service, auth::Auth, grpc::Peers};
+use chassis::{Service, amqp::Bus, auth::Auth, grpc::Peers};
 use http::{HeaderName, HeaderValue, header};
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -40,12 +41,15 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
     let service = Service::new("gateway");
     let proxy = Arc::new(proxy::Proxy::new(&config));
     let peers = Peers::of(&service, &config.auth)?;
-    let auth = Auth::remote(&peers, &service);
+    let bus = Bus::new(&config.amqp, service.name());
+    let auth = Auth::following(&peers, &service, bus.clone());
+    let feed = feed::Feed::new(&service, bus, auth.clone());
     let documents = openapi::Documents::new(proxy.clone())?;
     let probe = health::Probe::new(proxy.clone(), service.health().clone());
 
     let gate = gate::Gate {
         auth,
+        feed,
         api_keys: api_keys::ApiKeys::new(peers.to_identity()),
         proxy,
     };

@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{Router, extract::State, response::IntoResponse, routing::get};
 use bytes::Bytes;
+use chassis::http::BearerToken;
 use futures::future::join_all;
 use http::header::CONTENT_TYPE;
 use serde_json::Value;
@@ -18,7 +19,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use merge::{Part, merge};
 
 use crate::{
-    health,
+    feed, health,
     proxy::Proxy,
     routes::{Upstream, routed},
 };
@@ -35,8 +36,13 @@ const PATH: &str = "/openapi.json";
         title = "EasyOrder",
         description = "The public interface. Errors are problem documents (RFC 9457); every answer has an `x-request-id`."
     ),
-    paths(document, health::live, health::ready),
-    tags((name = "gateway", description = "The gateway itself"))
+    paths(document, health::live, health::ready, feed::of_customer, feed::of_order),
+    components(schemas(feed::OrderData, feed::PointsData)),
+    tags(
+        (name = "gateway", description = "The gateway itself"),
+        (name = "events", description = "What happens, told to open pages"),
+    ),
+    modifiers(&BearerToken)
 )]
 struct Own;
 
