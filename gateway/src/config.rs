@@ -36,6 +36,14 @@ pub struct Config {
     /// How long a service may take to begin its answer, and to go on with it, in seconds
     #[arg(long, env = "GATEWAY_TIMEOUT_SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..), value_name = "GATEWAY_TIMEOUT_SECONDS")]
     pub timeout_seconds: u64,
+    /// How many streams of events may be open at once; each needs a file descriptor (`ulimit -n`)
+    #[arg(
+        long,
+        env = "GATEWAY_EVENT_STREAMS",
+        default_value_t = 5_000,
+        value_name = "GATEWAY_EVENT_STREAMS"
+    )]
+    pub event_streams: usize,
     /// Where identity-svc answers REST calls
     #[arg(
         long,

@@ -43,7 +43,7 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
     let peers = Peers::of(&service, &config.auth)?;
     let bus = Bus::new(&config.amqp, service.name());
     let auth = Auth::following(&peers, &service, bus.clone());
-    let feed = feed::Feed::new(&service, bus, auth.clone());
+    let feed = feed::Feed::new(&service, bus, auth.clone(), config.event_streams);
     let documents = openapi::Documents::new(proxy.clone())?;
     let probe = health::Probe::new(proxy.clone(), service.health().clone());
 

@@ -35,6 +35,8 @@ pub(super) struct Open {
     pub(super) ahead: Option<u64>,
     /// The client has seen this version of the order.
     pub(super) version: Option<i64>,
+    /// Nothing more is sent.
+    pub(super) over: bool,
     pub(super) auth: Auth,
     pub(super) token: String,
     pub(super) stop: CancellationToken,
@@ -86,6 +88,9 @@ impl Running {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             let open = &mut self.open;
+            if open.over {
+                return None;
+            }
             tokio::select! {
                 biased;
                 () = open.stop.cancelled() => return None,
@@ -93,8 +98,7 @@ impl Running {
                 _ = self.check.tick() => {
                     open.auth.verify(&open.token).await.ok()?;
                     if self.has_waited_in_vain() {
-                        self.open.ahead = None;
-                        return Some(frames::RESET);
+                        return Some(self.open.reset());
                     }
                 }
                 () = std::future::ready(()), if !open.pending.is_empty() => return open.pending.pop_front(),
@@ -138,11 +142,15 @@ impl Open {
                     || self.version.is_some_and(|seen| entry.version <= Some(seen));
                 (!seen).then(|| entry.frame.clone())
             }
-            Message::Reset => {
-                self.ahead = None;
-                Some(frames::RESET)
-            }
+            Message::Reset => Some(self.reset()),
         }
+    }
+
+    /// Something may be missing. Of an order that is the end: a new stream shows the whole of it first.
+    fn reset(&mut self) -> Bytes {
+        self.ahead = None;
+        self.over = self.stream.is_of_order();
+        frames::RESET
     }
 
     /// Where a client resumes that has been sent all there is.

@@ -37,6 +37,7 @@ struct Identity {
     ended: AtomicBool,
 }
 
+const RESET: &str = "id: \nevent: reset\ndata: {}\n\n";
 const KEY: [u8; 32] = [7; 32];
 
 #[async_trait]
@@ -95,19 +96,27 @@ impl Scene {
     }
 
     fn open(&self, seconds: i64, change: impl FnOnce(&mut Open)) -> BodyDataStream {
-        let (stream, _) = self
-            .hub
-            .open(Topic::Customer(self.customer), LastSeen::Nothing);
+        self.open_at(Topic::Customer(self.customer), seconds, change)
+    }
+
+    fn open_at(
+        &self,
+        topic: Topic,
+        seconds: i64,
+        change: impl FnOnce(&mut Open),
+    ) -> BodyDataStream {
+        let (stream, _) = self.hub.open(topic, LastSeen::Nothing);
         let identity = self.identity.clone();
         let mut open = Open {
             stream,
             pending: VecDeque::new(),
             ahead: None,
             version: None,
+            over: false,
             auth: Auth::new(identity.clone(), identity.clone(), identity),
             token: token(self.customer, seconds),
             stop: self.stop.clone(),
-            _permit: Arc::new(Limits::default()).take(self.customer).unwrap(),
+            _permit: Arc::new(Limits::new(1)).take(self.customer).unwrap(),
         };
         change(&mut open);
         respond(open).into_body().into_data_stream()
@@ -201,7 +210,7 @@ async fn a_client_that_claims_to_have_seen_what_never_comes_is_told_so() {
     // Nobody knows that while nothing is read.
     assert!(timeout(GIVE_UP + CHECK * 2, body.next()).await.is_err());
     scene.hub.set_reading(true);
-    assert_eq!(next(&mut body).await.unwrap(), "event: reset\ndata: {}\n\n");
+    assert_eq!(next(&mut body).await.as_deref(), Some(RESET));
     scene.happens(2, 1);
     assert!(is_event(next(&mut body).await, 2));
 }
@@ -209,7 +218,13 @@ async fn a_client_that_claims_to_have_seen_what_never_comes_is_told_so() {
 #[tokio::test]
 async fn an_interruption_is_sent_as_a_reset() {
     let scene = Scene::new();
-    let mut body = scene.open(900, |_| {});
+    let mut of_customer = scene.open(900, |_| {});
+    let mut of_order = scene.open_at(Topic::Order(Uuid::now_v7()), 900, |_| {});
     scene.hub.interrupted();
-    assert_eq!(next(&mut body).await.unwrap(), "event: reset\ndata: {}\n\n");
+    assert_eq!(next(&mut of_customer).await.as_deref(), Some(RESET));
+    scene.happens(1, 1);
+    assert!(is_event(next(&mut of_customer).await, 1));
+    // Its client comes again for the whole order.
+    assert_eq!(next(&mut of_order).await.as_deref(), Some(RESET));
+    assert_eq!(next(&mut of_order).await, None);
 }

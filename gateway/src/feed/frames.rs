@@ -5,8 +5,8 @@ use bytes::Bytes;
 
 /// A client that lost the stream connects again after so many milliseconds.
 pub(super) const RETRY: Bytes = Bytes::from_static(b"retry: 2000\n\n");
-/// Something may be missing.
-pub(super) const RESET: Bytes = Bytes::from_static(b"event: reset\ndata: {}\n\n");
+/// Something may be missing. Its empty id has the client forget the one that it would resume after.
+pub(super) const RESET: Bytes = Bytes::from_static(b"id: \nevent: reset\ndata: {}\n\n");
 
 /// An event; with an offset, one that can be resumed after.
 pub(super) fn event(offset: Option<u64>, kind: &str, data: &str) -> Bytes {

@@ -9,7 +9,10 @@ use std::{
 
 use chassis::amqp::{StreamReader, stream::Offset};
 use proto::cloudevents::CloudEvent;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{
+    mpsc::{self, error::TrySendError},
+    watch,
+};
 
 use super::{
     public,
@@ -136,7 +139,13 @@ impl State {
     /// Offers a message to each stream of a topic.
     fn offer(&mut self, topic: Topic, message: &Message) {
         if let Some(streams) = self.streams.get_mut(&topic) {
-            streams.retain(|(_, stream)| stream.try_send(message.clone()).is_ok());
+            streams.retain(|(_, stream)| {
+                let offered = stream.try_send(message.clone());
+                if let Err(TrySendError::Full(_)) = offered {
+                    metrics::counter!("event_streams_cut_off_total").increment(1);
+                }
+                offered.is_ok()
+            });
             if streams.is_empty() {
                 self.streams.remove(&topic);
             }
@@ -199,6 +208,12 @@ pub(super) struct Stream {
     pub(super) opened_at: Option<Offset>,
     /// Ends when it was too slow.
     pub(super) messages: mpsc::Receiver<Message>,
+}
+
+impl Stream {
+    pub(super) fn is_of_order(&self) -> bool {
+        matches!(self.topic, Topic::Order(_))
+    }
 }
 
 impl Drop for Stream {

@@ -12,14 +12,14 @@ use uuid::Uuid;
 
 /// Of one subject: a few devices with a few pages each.
 const OF_ONE: usize = 20;
-/// In this process. Each costs a connection and what waits for it.
-const OF_ALL: usize = 10_000;
 /// Who has too many is told to come back after this time.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// The open streams.
-#[derive(Default)]
-pub(super) struct Limits(Mutex<Open>);
+pub(super) struct Limits {
+    most: usize,
+    open: Mutex<Open>,
+}
 
 #[derive(Default)]
 struct Open {
@@ -28,6 +28,14 @@ struct Open {
 }
 
 impl Limits {
+    /// With `most` in this process: each costs a connection and what waits for it.
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            most,
+            open: Mutex::default(),
+        }
+    }
+
     /// A place for one more stream of this subject.
     ///
     /// # Errors
@@ -39,11 +47,11 @@ impl Limits {
             let error = Error::new(Code::TooManyRequests, "too-many-streams", detail);
             return Err(error.with_retry_after(RETRY_AFTER));
         }
-        if open.all >= OF_ALL {
-            let error = Error::unavailable(anyhow!("{OF_ALL} event streams are open"));
+        if open.all >= self.most {
+            let error = Error::unavailable(anyhow!("{} event streams are open", self.most));
             return Err(error.with_retry_after(RETRY_AFTER));
         }
-        open.all += 1;
+        open.add(1);
         *open.of.entry(subject).or_default() += 1;
         Ok(Permit {
             limits: self.clone(),
@@ -52,7 +60,14 @@ impl Limits {
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    fn add(&mut self, more: isize) {
+        self.all = self.all.saturating_add_signed(more);
+        metrics::gauge!("event_streams_open").set(self.all as f64);
     }
 }
 
@@ -65,7 +80,7 @@ pub(super) struct Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         let mut open = self.limits.open();
-        open.all -= 1;
+        open.add(-1);
         if let Some(count) = open.of.get_mut(&self.subject) {
             *count -= 1;
             if *count == 0 {
@@ -81,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_subject_has_so_many_and_another_has_its_own() {
-        let limits = Arc::new(Limits::default());
+        let limits = Arc::new(Limits::new(100));
         let (ann, bob) = (Uuid::now_v7(), Uuid::now_v7());
         let mut of_ann: Vec<_> = (0..OF_ONE).map(|_| limits.take(ann).unwrap()).collect();
         let refused = limits.take(ann).err().unwrap();
@@ -98,8 +113,8 @@ mod tests {
 
     #[test]
     fn a_process_has_so_many() {
-        let limits = Arc::new(Limits::default());
-        let all: Vec<_> = (0..OF_ALL)
+        let limits = Arc::new(Limits::new(30));
+        let all: Vec<_> = (0..30)
             .map(|_| limits.take(Uuid::now_v7()).unwrap())
             .collect();
         let refused = limits.take(Uuid::now_v7()).err().unwrap();

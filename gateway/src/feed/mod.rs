@@ -81,13 +81,13 @@ impl Permission for OrdersManage {
 }
 
 impl Feed {
-    /// Reads as long as the service runs. The service is ready also while it cannot.
-    pub(crate) fn new(service: &Service, bus: Arc<Bus>, auth: Auth) -> Self {
+    /// Reads as long as the service runs, and has `most` streams open at once. The service is ready also while it cannot read.
+    pub(crate) fn new(service: &Service, bus: Arc<Bus>, auth: Auth, most: usize) -> Self {
         let hub = Arc::new(Hub::new(BOUNDS));
         service.read(GATEWAY_FEED, START, bus, hub.clone());
         Self {
             hub,
-            limits: Arc::default(),
+            limits: Arc::new(Limits::new(most)),
             auth,
             stop: service.stopping(),
         }
@@ -109,6 +109,7 @@ impl Feed {
             pending,
             ahead: first.ahead,
             version: first.version,
+            over: false,
             auth: self.auth.clone(),
             token: asking.token.to_owned(),
             stop: self.stop.clone(),
@@ -167,7 +168,7 @@ struct Snapshot {
 /// What happens to an order
 ///
 /// Server-sent events, as of `GET /v1/me/events`, but of one order: yours, or with `orders:manage` anybody's. Without
-/// `Last-Event-ID`, and after `reset`, it begins with `order.snapshot`, whose `data` is the order as `GET /v1/orders/{id}` shows
+/// `Last-Event-ID` it begins with `order.snapshot`, whose `data` is the order as `GET /v1/orders/{id}` shows
 /// it; only what is newer follows.
 #[utoipa::path(get, path = "/v1/orders/{id}/events", tag = "events", security(("bearer" = [])),
     params(
