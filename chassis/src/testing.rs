@@ -62,15 +62,11 @@ pub fn namespace() -> String {
     format!("test-{}", Uuid::now_v7().simple())
 }
 
-/// Deletes what stands in a test's namespace when the test fails; else the test does that itself. Queues would expire, streams
-/// cannot.
+/// A test's exchanges, queues and streams on RabbitMQ, deleted with the value. Queues would expire, streams cannot.
 pub struct TestNamespace(pub amqp::Config);
 
 impl Drop for TestNamespace {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            return;
-        }
         let config = self.0.clone();
         let deleted = in_own_runtime(async move {
             let bus = Bus::new(&config, "test");

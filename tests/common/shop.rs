@@ -1,7 +1,6 @@
 use std::{net::IpAddr, time::Duration};
 
 use chassis::{
-    amqp::Bus,
     config::Secret,
     testing::{self, TestDatabase, TestNamespace},
 };
@@ -198,11 +197,9 @@ impl Shop {
         invariants::check(self).await;
     }
 
-    /// Stops the shop and removes its queues.
+    /// Stops the shop and removes what it had.
     pub async fn close(mut self) {
         self.stop().await;
-        let bus = Bus::new(&self.configs.order.amqp, "test");
-        bus.delete_topology().await.expect("queues removed");
         std::fs::remove_dir_all(&self.configs.worker.mail.mail_dir).ok();
         self.databases.drop();
     }

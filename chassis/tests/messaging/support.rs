@@ -225,7 +225,6 @@ impl System {
 
     pub async fn end(self) {
         self.halt().await;
-        self.bus.delete_topology().await.unwrap();
     }
 }
 
