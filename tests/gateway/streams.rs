@@ -304,8 +304,15 @@ async fn who_comes_back_too_late_or_with_a_made_up_id_is_told_to_load_anew() {
         assert_eq!(page.next().await.unwrap().kind, "reset", "{id}");
     }
     // That might come yet; after a while it is clear that it does not.
-    let mut page = Page::open(&customer, "/v1/me/events", Some("1000000")).await;
-    assert_eq!(page.next().await.unwrap().kind, "reset");
+    let mut of_me = Page::open(&customer, "/v1/me/events", Some("1000000")).await;
+    let mut of_order = Page::open(&customer, &path, Some("1000000")).await;
+    assert_eq!(of_me.next().await.unwrap().kind, "reset");
+    assert_eq!(of_order.next().await.unwrap().kind, "reset");
+    // It ends, and the client has no id any more: the next one begins with the order.
+    assert_eq!(of_order.id.as_deref(), Some(""));
+    assert_eq!(of_order.next().await, None);
+    let mut of_order = Page::open(&customer, &path, Some("")).await;
+    assert_eq!(of_order.next().await.unwrap().data, now);
     shop.close().await;
 }
 
