@@ -6,6 +6,7 @@
 mod common;
 
 mod documents;
+mod page;
 mod problems;
 mod readiness;
 mod streams;
