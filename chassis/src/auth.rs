@@ -36,7 +36,7 @@ pub use guard::Guard;
 pub(crate) use guard::guarded;
 use permissions::RemotePermissions;
 pub use refusals::{NotOwner, NotPermitted, NotSignedIn, SeesOwn};
-use trust::{RemoteTrust, Scope};
+use trust::RemoteTrust;
 
 /// `iss` of our access tokens.
 pub const ISSUER: &str = "easyorder";
@@ -219,21 +219,10 @@ impl Auth {
         }
     }
 
-    /// Keys of identity-svc, for a service that only passes requests on: whether a session has ended is for those behind it
-    /// to say. It asks for each permission once a second.
-    #[must_use]
-    pub fn remote(peers: &Peers, service: &Service) -> Self {
-        let trust = Arc::new(RemoteTrust::new(peers.identity(), Scope::Keys));
-        let permissions = RemotePermissions::new(peers.to_identity());
-        let following = trust.clone();
-        service.background("trust", async move |stop| following.follow(stop).await);
-        Self::new(trust.clone(), trust, Arc::new(permissions))
-    }
-
     /// Keys, ended sessions and permissions of identity-svc: the service hears of changes as long as it runs.
     #[must_use]
     pub fn following(peers: &Peers, service: &Service, bus: Arc<Bus>) -> Self {
-        let trust = Arc::new(RemoteTrust::new(peers.identity(), Scope::KeysAndSessions));
+        let trust = Arc::new(RemoteTrust::new(peers.identity()));
         let permissions = Arc::new(RemotePermissions::new(peers.to_identity()));
         let listener = Following {
             trust: trust.clone(),

@@ -24,7 +24,9 @@ use hyper_util::{
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::Serialize;
-use tokio::net::TcpListener;
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tower::ServiceExt as _;
@@ -40,6 +42,8 @@ use crate::{
 
 /// Who sends headers slower than this is cut off.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Who takes nothing of what is sent for so long is cut off, also who is gone without a word.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Copy)]
 struct Scope {
@@ -218,6 +222,7 @@ pub(crate) async fn serve_http(
             () = stop.cancelled() => break,
         };
         let _ = stream.set_nodelay(true);
+        let _ = cut_off_after(&stream, READ_TIMEOUT);
         let routes = routes.clone();
         let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
             request
@@ -238,6 +243,18 @@ pub(crate) async fn serve_http(
     }
     drop(listener);
     let _ = tokio::time::timeout(drain, graceful.shutdown()).await;
+}
+
+/// An answer that nobody takes cannot end by itself: hyper asks it for more only when the last of it was sent.
+#[cfg(target_os = "linux")]
+fn cut_off_after(stream: &TcpStream, patience: Duration) -> std::io::Result<()> {
+    SockRef::from(stream).set_tcp_user_timeout(Some(patience))
+}
+
+/// Elsewhere the system decides.
+#[cfg(not(target_os = "linux"))]
+fn cut_off_after(_: &TcpStream, _: Duration) -> std::io::Result<()> {
+    Ok(())
 }
 
 #[derive(Serialize)]
@@ -293,4 +310,29 @@ pub(crate) fn recorder() -> Option<&'static PrometheusHandle> {
     RECORDER
         .get_or_init(|| PrometheusBuilder::new().install_recorder().ok())
         .as_ref()
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_takes_nothing_is_cut_off() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let _deaf = TcpStream::connect(addr).await.unwrap();
+        let (mut stream, _) = listener.accept().await.unwrap();
+        cut_off_after(&stream, Duration::from_millis(500)).unwrap();
+        let endless = async {
+            loop {
+                if let Err(error) = stream.write_all(&[0; 64 * 1024]).await {
+                    return error.kind();
+                }
+            }
+        };
+        let ended = tokio::time::timeout(Duration::from_secs(10), endless).await;
+        assert_eq!(ended.unwrap(), std::io::ErrorKind::TimedOut);
+    }
 }

@@ -4,7 +4,7 @@ use std::{future::Future, net::SocketAddr, process::ExitCode, sync::Arc, time::D
 
 use anyhow::Context as _;
 use clap::{CommandFactory, FromArgMatches as _, Parser, Subcommand};
-use proto::topology::Queue;
+use proto::topology::{Queue, Stream};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -12,7 +12,10 @@ use tonic::{service::Routes, transport::server::TcpIncoming};
 use tracing::Instrument as _;
 
 use crate::{
-    amqp::{Bus, EventHandler, EventListener, consumer, listener, relay},
+    amqp::{
+        Bus, EventHandler, EventListener, StreamReader, consumer, listener, relay,
+        stream::{self, Start},
+    },
     auth::Guard,
     config,
     health::Health,
@@ -255,6 +258,19 @@ impl Service {
         self.background(name, async move |stop| {
             listener::run(kinds, bus, listener, stop).await;
         });
+    }
+
+    /// Reads a stream to its reader. The service is ready also while it cannot be read.
+    pub fn read(&self, stream: Stream, start: Start, bus: Arc<Bus>, reader: Arc<dyn StreamReader>) {
+        self.background(stream.name, async move |stop| {
+            stream::run(stream, start, bus, reader, stop).await;
+        });
+    }
+
+    /// Cancelled when the service begins to stop: for answers without end, which end then.
+    #[must_use]
+    pub fn stopping(&self) -> CancellationToken {
+        self.servers.stop.clone()
     }
 
     /// Ready only while PostgreSQL and RabbitMQ are; also sends logged errors to the bus.

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use reqwest::Url;
 use sqlx::{
     ConnectOptions as _, Connection as _, Executor as _, PgPool, migrate::Migrator,
@@ -32,10 +32,16 @@ use proto::identity::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use crate::{config::Secret, postgres};
+use crate::{
+    amqp::{self, Bus},
+    config::Secret,
+    postgres,
+};
 
 /// Dropping a database gets this long to begin.
 const DROP: Duration = Duration::from_millis(200);
+/// Deleting a namespace gets this long.
+const DELETE: Duration = Duration::from_secs(10);
 
 /// The PostgreSQL server for tests: `EASYORDER_TEST_POSTGRES_URL`, or the standard port.
 #[must_use]
@@ -54,6 +60,38 @@ pub fn amqp_url() -> String {
 #[must_use]
 pub fn namespace() -> String {
     format!("test-{}", Uuid::now_v7().simple())
+}
+
+/// A test's exchanges, queues and streams on RabbitMQ, deleted with the value. Queues would expire, streams cannot.
+pub struct TestNamespace(pub amqp::Config);
+
+impl Drop for TestNamespace {
+    fn drop(&mut self) {
+        let config = self.0.clone();
+        let deleted = in_own_runtime(async move {
+            let bus = Bus::new(&config, "test");
+            tokio::time::timeout(DELETE, bus.delete_topology()).await?
+        });
+        if deleted.is_err() {
+            tracing::warn!(
+                namespace = self.0.amqp_namespace,
+                "a test's queues were left behind"
+            );
+        }
+    }
+}
+
+/// The test's own runtime may be ending.
+fn in_own_runtime<T: Send + 'static>(
+    work: impl Future<Output = anyhow::Result<T>> + Send + 'static,
+) -> anyhow::Result<T> {
+    let thread = std::thread::spawn(move || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?
+            .block_on(work)
+    });
+    thread.join().unwrap_or_else(|_| bail!("it panicked"))
 }
 
 /// An address that nobody listens at.
@@ -118,26 +156,19 @@ pub async fn empty_database() -> TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         let name = self.name.clone();
-        // Its own thread and runtime: the test's runtime may be ending.
-        let dropped = std::thread::spawn(move || -> anyhow::Result<()> {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            runtime.block_on(async {
-                let options: PgConnectOptions = postgres_url().parse()?;
-                let mut server = options.connect().await?;
-                let drop = format!("drop database if exists {name} with (force)");
-                let dropping = server.execute(sqlx::AssertSqlSafe(drop));
-                // PostgreSQL makes a checkpoint of it, which takes seconds on a busy disk, and goes on with it when
-                // nobody waits any more.
-                if let Ok(dropped) = tokio::time::timeout(DROP, dropping).await {
-                    dropped.context("dropping a test's database")?;
-                }
-                Ok(())
-            })
-        })
-        .join();
-        if !matches!(dropped, Ok(Ok(()))) {
+        let dropped = in_own_runtime(async move {
+            let options: PgConnectOptions = postgres_url().parse()?;
+            let mut server = options.connect().await?;
+            let drop = format!("drop database if exists {name} with (force)");
+            let dropping = server.execute(sqlx::AssertSqlSafe(drop));
+            // PostgreSQL makes a checkpoint of it, which takes seconds on a busy disk, and goes on with it when nobody
+            // waits any more.
+            if let Ok(dropped) = tokio::time::timeout(DROP, dropping).await {
+                dropped.context("dropping a test's database")?;
+            }
+            Ok(())
+        });
+        if dropped.is_err() {
             tracing::warn!(name = self.name, "a test's database was left behind");
         }
     }

@@ -17,14 +17,17 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
-use chassis::{Error, Result};
+use chassis::{Error, Result, amqp::EventListener};
 use http::{
     HeaderMap, HeaderValue, Method, StatusCode, header,
     uri::{PathAndQuery, Uri},
 };
 use http_body_util::BodyExt as _;
 use moka::{Expiry, future};
+use proto::cloudevents::CloudEvent;
 use sha2::{Digest as _, Sha256};
+
+use crate::current::Current;
 
 /// Memory for answers, in bytes, about.
 const CAPACITY: u64 = 64 * 1024 * 1024;
@@ -53,6 +56,27 @@ impl Answers {
 
     fn number(&self) -> u64 {
         self.0.load(SeqCst)
+    }
+}
+
+/// Ends what is kept of a service that says that something has changed: through another gateway, or by itself.
+pub(crate) struct Clearing(pub(crate) Current);
+
+impl Clearing {
+    /// Stock, and what is sold.
+    pub(crate) const CHANGES: &[&str] = &["inventory.#"];
+}
+
+impl EventListener for Clearing {
+    /// What is kept is not kept for long, whether anybody hears of changes or not.
+    fn set_hearing(&self, _: bool) {}
+
+    fn hear(&self, event: &CloudEvent) -> anyhow::Result<()> {
+        let service = event.source.trim_start_matches('/');
+        if let Some(upstream) = self.0.plan().upstream(service) {
+            upstream.answers().clear();
+        }
+        Ok(())
     }
 }
 

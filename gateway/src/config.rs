@@ -48,6 +48,14 @@ pub struct Config {
         value_name = "RATE_LIMITS"
     )]
     pub rate_limits: RateLimits,
+    /// How many streams of events may be open at once; each needs a file descriptor (`ulimit -n`)
+    #[arg(
+        long,
+        env = "GATEWAY_EVENT_STREAMS",
+        default_value_t = 5_000,
+        value_name = "GATEWAY_EVENT_STREAMS"
+    )]
+    pub event_streams: usize,
     /// Where identity-svc answers REST calls; several addresses are separated by commas
     #[arg(
         long,
@@ -82,6 +90,8 @@ pub struct Config {
     pub worker_http_url: Origins,
     #[command(flatten)]
     pub auth: chassis::auth::Config,
+    #[command(flatten)]
+    pub amqp: chassis::amqp::Config,
 }
 
 /// Whether callers are refused who ask too often.

@@ -19,12 +19,14 @@ use chassis::{
     trace::TraceContext,
 };
 use http::{HeaderMap, header};
+use uuid::Uuid;
 
 use crate::{
     aggregation::{self, Asker},
     api_keys::ApiKeys,
     cache::{self, Cache},
     current::Current,
+    feed::{self, Asking, Feed, LAST_EVENT_ID},
     limits::{Counter, Limits, Who},
     proxy,
     routing::{Access, Own, Quota, Route, Target},
@@ -37,6 +39,7 @@ pub(crate) struct Gate {
     pub(crate) api_keys: ApiKeys,
     pub(crate) limits: Limits,
     pub(crate) cache: Cache,
+    pub(crate) feed: Feed,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) current: Current,
 }
@@ -100,9 +103,10 @@ impl Gate {
         params: std::result::Result<RawPathParams, RawPathParamsRejection>,
         request: Request,
     ) -> Response {
-        if let Err(fault) = check_path(params) {
-            return Error::bad_request(fault).into_response();
-        }
+        let params = match check_path(params) {
+            Ok(params) => params,
+            Err(fault) => return Error::bad_request(fault).into_response(),
+        };
         let client = self.client(&request);
         let (mut head, body) = request.into_parts();
         let caller = self.identify(&way.route, &mut head.headers, client).await;
@@ -126,7 +130,7 @@ impl Gate {
         let answered = match admitted.and(caller) {
             Ok(caller) => {
                 let request = Request::from_parts(head, body);
-                self.serve(way, &caller, client, request).await
+                self.serve(way, &params, &caller, client, request).await
             }
             Err(error) => Err(error),
         };
@@ -192,6 +196,7 @@ impl Gate {
     async fn serve(
         &self,
         way: &Way,
+        params: &RawPathParams,
         caller: &Caller,
         client: Option<IpAddr>,
         request: Request,
@@ -201,6 +206,17 @@ impl Gate {
             To::Own(Own::Dashboard) => {
                 let asker = Asker::new(self, route, client, request.headers());
                 return aggregation::dashboard::dashboard(&asker, caller).await;
+            }
+            To::Own(Own::MyEvents) => {
+                return feed::of_customer(&self.feed, caller.asking(request.headers())?).await;
+            }
+            To::Own(Own::OrderEvents) => {
+                let headers = request.headers();
+                let asker = Asker::new(self, route, client, headers);
+                let order = order_id(params)?;
+                let path = format!("/v1/orders/{order}");
+                let fetch = asker.forward("/v1/orders/{id}", &path);
+                return feed::of_order(&self.feed, caller.asking(headers)?, order, fetch).await;
             }
             To::Upstream(upstream) => upstream,
         };
@@ -232,6 +248,24 @@ pub(crate) struct Caller {
     pub(crate) claims: Option<Arc<Claims>>,
 }
 
+impl Caller {
+    /// # Errors
+    /// `unauthenticated` when nobody has signed in.
+    pub(crate) fn claims(&self) -> Result<&Claims> {
+        self.claims
+            .as_deref()
+            .ok_or_else(|| Error::unauthenticated("sign in: this is somebody's own"))
+    }
+
+    fn asking<'a>(&'a self, headers: &'a HeaderMap) -> Result<Asking<'a>> {
+        Ok(Asking {
+            claims: self.claims()?,
+            token: bearer(headers).unwrap_or_default(),
+            last_event_id: headers.get(LAST_EVENT_ID),
+        })
+    }
+}
+
 /// Ends what is kept of upstreams in which a call may have changed something, whatever became of the call.
 struct Clearing<'a> {
     way: &'a Way,
@@ -247,10 +281,19 @@ impl Drop for Clearing<'_> {
     }
 }
 
+/// The order that a path names; what is no id names none.
+fn order_id(params: &RawPathParams) -> Result<Uuid> {
+    params
+        .iter()
+        .find(|(name, _)| *name == "id")
+        .and_then(|(_, id)| id.parse().ok())
+        .ok_or_else(|| Error::not_found("there is no such order"))
+}
+
 /// Refuses a path that a service could read as another one than the gateway has matched.
 fn check_path(
     params: std::result::Result<RawPathParams, RawPathParamsRejection>,
-) -> std::result::Result<(), &'static str> {
+) -> std::result::Result<RawPathParams, &'static str> {
     let params = params.map_err(|_| "the path is not UTF-8")?;
     let climbs = |value: &str| {
         value
@@ -260,5 +303,5 @@ fn check_path(
     if params.iter().any(|(_, value)| climbs(value)) {
         return Err("the path has a segment `.` or `..`");
     }
-    Ok(())
+    Ok(params)
 }

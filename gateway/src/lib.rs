@@ -14,6 +14,7 @@ mod cache;
 mod client;
 mod config;
 mod current;
+mod feed;
 mod gate;
 mod headers;
 mod health;
@@ -26,7 +27,7 @@ mod upstream;
 
 use std::sync::Arc;
 
-use chassis::{HttpRoutes, Service, auth::Auth, grpc::Peers};
+use chassis::{HttpRoutes, Service, amqp::Bus, auth::Auth, grpc::Peers};
 
 pub use config::{Config, Origin, Origins, RateLimits};
 pub use openapi::{merged as merged_openapi, own as openapi};
@@ -48,8 +49,13 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
     let (mut source, table) = routing::Source::open(&config).await?;
     let current = current::Current::new(table).await;
     let peers = Peers::of(&service, &config.auth)?;
+    let bus = Bus::new(&config.amqp, service.name());
+    let auth = Auth::following(&peers, &service, bus.clone());
+    let clearing = Arc::new(cache::Clearing(current.clone()));
+    service.listen("cache", cache::Clearing::CHANGES, bus.clone(), clearing);
     let gate = Arc::new(gate::Gate {
-        auth: Auth::remote(&peers, &service),
+        feed: feed::Feed::new(&service, bus, auth.clone(), config.event_streams),
+        auth,
         api_keys: api_keys::ApiKeys::new(peers.to_identity()),
         limits: limits::Limits::new(&config)?,
         cache: cache::Cache::new(),

@@ -1,4 +1,4 @@
-//! Which of the system's queues gets which events. Every service declares all of it before it publishes, so that no
+//! Which of the system's queues and streams gets which events. Every service declares all of it before it publishes, so that no
 //! event can leave before the queues that must get it exist. A subscriber from outside binds a queue of its own.
 
 /// One durable quorum queue and the routing-key patterns it is bound with.
@@ -60,3 +60,28 @@ pub const QUEUES: &[Queue] = &[
     WORKER_ACCOUNT_MAILS,
     WORKER_ERRORS,
 ];
+
+/// A durable stream: what comes to it stays for a while, and any number of readers each read it from where they like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stream {
+    pub name: &'static str,
+    pub bindings: &'static [&'static str],
+    /// What is older goes, segment by segment; as RabbitMQ writes it, for example `1h`.
+    pub max_age: &'static str,
+    /// With more on disk the oldest goes.
+    pub max_bytes: i64,
+    /// Bytes of a segment; at least one of them always stays.
+    pub segment_bytes: i64,
+}
+
+/// Each gateway tells open pages what happens to their orders and points.
+pub const GATEWAY_FEED: Stream = Stream {
+    name: "gateway.feed",
+    bindings: &["order.#", "incentive.#"],
+    max_age: "1h",
+    max_bytes: 1 << 30,
+    segment_bytes: 64 << 20,
+};
+
+/// All of them.
+pub const STREAMS: &[Stream] = &[GATEWAY_FEED];

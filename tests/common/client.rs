@@ -123,11 +123,18 @@ impl Client {
         }
     }
 
-    /// Sends a request; None if the connection broke.
+    /// Sends a request; None if the connection broke. Of an answer without end the body is not read.
     pub async fn try_send(request: RequestBuilder) -> Option<Answer> {
         let response = request.send().await.ok()?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let text = response.text().await.ok()?;
+        let endless = headers
+            .get("content-type")
+            .is_some_and(|kind| kind == "text/event-stream");
+        let text = if endless {
+            String::new()
+        } else {
+            response.text().await.ok()?
+        };
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
         Some(Answer {
             status,

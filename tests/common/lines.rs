@@ -35,6 +35,7 @@ impl Lines {
             &mut configs.inventory.amqp,
             &mut configs.order.amqp,
             &mut configs.worker.amqp,
+            &mut configs.gateway.amqp,
         ] {
             amqp.amqp_url = Secret::from(lines.rabbitmq.route(amqp.amqp_url.expose()));
         }

@@ -1,9 +1,8 @@
 use std::{net::IpAddr, time::Duration};
 
 use chassis::{
-    amqp::Bus,
     config::Secret,
-    testing::{self, TestDatabase},
+    testing::{self, TestDatabase, TestNamespace},
 };
 use easyorder::{Configs, System};
 use serde_json::json;
@@ -23,6 +22,7 @@ pub struct Shop {
     pub configs: Configs,
     pub databases: Databases,
     system: Option<System>,
+    _namespace: TestNamespace,
 }
 
 /// One for each service that has one.
@@ -103,6 +103,7 @@ impl Shop {
     fn closed_as(databases: Databases, configs: Configs) -> Self {
         Self {
             url: format!("http://{}", configs.gateway.http_addr),
+            _namespace: TestNamespace(configs.order.amqp.clone()),
             configs,
             databases,
             system: None,
@@ -196,11 +197,9 @@ impl Shop {
         invariants::check(self).await;
     }
 
-    /// Stops the shop and removes its queues. A test that fails leaves them to expire.
+    /// Stops the shop and removes what it had.
     pub async fn close(mut self) {
         self.stop().await;
-        let bus = Bus::new(&self.configs.order.amqp, "test");
-        bus.delete_topology().await.expect("queues removed");
         std::fs::remove_dir_all(&self.configs.worker.mail.mail_dir).ok();
         self.databases.drop();
     }
@@ -249,8 +248,9 @@ fn configs(databases: &Databases) -> Configs {
     configs.worker.database_url = databases.worker.url.clone();
     configs.worker.database_pool = 4;
     configs.worker.mail.mail_dir = std::env::temp_dir().join(&amqp.amqp_namespace);
-    configs.worker.amqp = amqp;
+    configs.worker.amqp = amqp.clone();
 
     configs.gateway.http_addr = testing::free_addr();
+    configs.gateway.amqp = amqp;
     configs
 }

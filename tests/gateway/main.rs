@@ -1,4 +1,4 @@
-//! The only door: one document, one form of errors, ids on every answer, readiness.
+//! The only door: one document, one form of errors, ids on every answer, readiness, what open pages are told.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -8,6 +8,8 @@ mod common;
 mod aggregation;
 mod documents;
 mod kills;
+mod page;
 mod problems;
 mod readiness;
+mod streams;
 mod tracing;

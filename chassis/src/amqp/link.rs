@@ -4,7 +4,7 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use lapin::{Channel, Connection, ConnectionProperties, uri::AMQPUri};
-use proto::topology::QUEUES;
+use proto::topology::{QUEUES, STREAMS};
 use tokio::{
     sync::watch,
     time::{sleep, timeout},
@@ -140,5 +140,13 @@ async fn connect(url: &Secret, name: &str, topology: &Topology) -> anyhow::Resul
         .declare(&channel, QUEUES)
         .await
         .context("declaring exchanges and queues")?;
+    for &stream in STREAMS {
+        // Its own channel, which a refusal ends. A broker without streams is no reason to publish nothing.
+        let channel = connection.create_channel().await?;
+        if let Err(error) = topology.declare_stream(&channel, stream).await {
+            tracing::warn!(stream = stream.name, %error, "a stream cannot be declared");
+        }
+        channel.close(200, "".into()).await.ok();
+    }
     Ok(connection)
 }

@@ -9,6 +9,7 @@ pub mod outbox;
 mod publisher;
 pub mod relay;
 mod retry;
+pub mod stream;
 mod subscription;
 mod topology;
 
@@ -31,6 +32,7 @@ use topology::Topology;
 
 pub use consumer::EventHandler;
 pub use listener::EventListener;
+pub use stream::StreamReader;
 
 /// One exchange with the broker; [`Bus::publish`] takes no longer.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -143,7 +145,7 @@ impl Bus {
         }
     }
 
-    /// Deletes the exchanges and queues of a test's namespace.
+    /// Deletes the exchanges, queues and streams of a test's namespace.
     ///
     /// # Errors
     /// When the broker is away, or the namespace is the system's own.

@@ -1,4 +1,4 @@
-//! The names of the exchanges and queues, how they are declared, and what is routed where.
+//! The names of the exchanges, queues and streams, how they are declared, and what is routed where.
 
 use lapin::{
     Channel, ExchangeKind,
@@ -8,7 +8,7 @@ use lapin::{
     },
     types::{AMQPValue, FieldTable},
 };
-use proto::topology::{QUEUES, Queue};
+use proto::topology::{QUEUES, Queue, STREAMS, Stream};
 
 /// The namespace of the system itself, whose queues bear their plain names and live for ever.
 pub(super) const SYSTEM: &str = "easyorder";
@@ -42,15 +42,49 @@ impl Topology {
     }
 
     pub fn queue(&self, queue: Queue) -> String {
+        self.name(queue.name)
+    }
+
+    pub fn stream(&self, stream: Stream) -> String {
+        self.name(stream.name)
+    }
+
+    fn name(&self, plain: &str) -> String {
         if self.is_system() {
-            queue.name.to_owned()
+            plain.to_owned()
         } else {
-            format!("{}.{}", self.namespace, queue.name)
+            format!("{}.{plain}", self.namespace)
         }
     }
 
     pub fn is_system(&self) -> bool {
         self.namespace == SYSTEM
+    }
+
+    /// Declares a stream with its bindings; the exchanges must stand.
+    pub async fn declare_stream(&self, channel: &Channel, stream: Stream) -> lapin::Result<()> {
+        let name = self.stream(stream);
+        let mut arguments = FieldTable::default();
+        // A stream cannot expire: that of a test stays until it is deleted.
+        for (key, value) in [
+            ("x-queue-type", text("stream")),
+            ("x-max-age", text(stream.max_age)),
+            (
+                "x-max-length-bytes",
+                AMQPValue::LongLongInt(stream.max_bytes),
+            ),
+            (
+                "x-stream-max-segment-size-bytes",
+                AMQPValue::LongLongInt(stream.segment_bytes),
+            ),
+        ] {
+            arguments.insert(key.into(), value);
+        }
+        self.declare_queue(channel, &name, arguments).await?;
+        for binding in stream.bindings {
+            bind(channel, &name, &self.events(), binding).await?;
+        }
+        Ok(())
     }
 
     /// Declares the exchanges, and these queues with their bindings and their queues of dead letters.
@@ -84,15 +118,17 @@ impl Topology {
         Ok(())
     }
 
-    /// Deletes all that [`Self::declare`] makes.
+    /// Deletes all of the system's queues and streams, and the exchanges.
     pub async fn delete(&self, channel: &Channel) -> lapin::Result<()> {
-        for &queue in QUEUES {
+        let queues = QUEUES.iter().flat_map(|&queue| {
             let name = self.queue(queue);
-            for name in [format!("{name}.dead"), name] {
-                channel
-                    .queue_delete(name.into(), QueueDeleteOptions::default())
-                    .await?;
-            }
+            [format!("{name}.dead"), name]
+        });
+        let streams = STREAMS.iter().map(|&stream| self.stream(stream));
+        for name in queues.chain(streams) {
+            channel
+                .queue_delete(name.into(), QueueDeleteOptions::default())
+                .await?;
         }
         for name in [self.events(), self.dead()] {
             channel
@@ -160,7 +196,8 @@ fn text(value: &str) -> AMQPValue {
     AMQPValue::LongString(value.into())
 }
 
-/// Whether a queue of the system wants events of this kind: then one that reaches no queue is lost, not unwanted.
+/// Whether a queue of the system wants events of this kind: then one that reaches no queue is lost, not unwanted. What only
+/// a stream wants is not waited for: a stream shows what happens, and nothing depends on it.
 pub(super) fn is_wanted(kind: &str) -> bool {
     QUEUES
         .iter()
@@ -225,6 +262,7 @@ mod tests {
         assert!(is_wanted("order.shipped.v1"));
         assert!(is_wanted("inventory.stock_confirmed.v1"));
         assert!(!is_wanted("inventory.stock_low.v1"));
+        assert!(!is_wanted("incentive.points_earned.v1"));
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(super) struct RemotePermissions {
 }
 
 impl RemotePermissions {
-    /// It listens for nothing; who tells it of changes has it ask less often.
+    /// Who tells it of changes has it ask less often.
     pub(super) fn new(channel: Channel) -> Self {
         Self {
             client: IdentityServiceClient::new(channel),

@@ -36,16 +36,8 @@ const UNKNOWN_KEY_INTERVAL: Duration = Duration::from_secs(5);
 /// What ended so long before the last answer is asked for again: its transaction may have been under way.
 const OVERLAP_MS: i64 = 60_000;
 
-/// Whether sessions that ended are known here, or left to the services behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scope {
-    Keys,
-    KeysAndSessions,
-}
-
 pub(super) struct RemoteTrust {
     client: TrustServiceClient<Channel>,
-    scope: Scope,
     keys: RwLock<Option<HashMap<String, DecodingKey>>>,
     /// Each until when it must be remembered.
     ended: RwLock<HashMap<Uuid, DateTime<Utc>>>,
@@ -70,10 +62,9 @@ struct Answered {
 }
 
 impl RemoteTrust {
-    pub(super) fn new(channel: Channel, scope: Scope) -> Self {
+    pub(super) fn new(channel: Channel) -> Self {
         Self {
             client: TrustServiceClient::new(channel),
-            scope,
             keys: RwLock::default(),
             ended: RwLock::default(),
             answered: Mutex::default(),
@@ -95,7 +86,7 @@ impl RemoteTrust {
             if let Err(error) = asked {
                 tracing::debug!(%error, "identity-svc does not say whom to trust");
             }
-            let pause = if self.scope == Scope::Keys || read(&self.hearing_since).is_some() {
+            let pause = if read(&self.hearing_since).is_some() {
                 ASK_HEARING
             } else {
                 ASK_DEAF
@@ -148,14 +139,12 @@ impl RemoteTrust {
             .map(|key| (key.kid.clone(), DecodingKey::from_ed_der(&key.ed25519)))
             .collect();
         *write(&self.keys) = Some(keys);
-        if self.scope == Scope::KeysAndSessions {
-            let life = answer.access_token_seconds.clamp(0, LONGEST_TOKEN_LIFE);
-            self.token_life.store(life, Ordering::Relaxed);
-            let sessions = answer.ended.iter();
-            self.sessions_ended(sessions.filter_map(|session| Uuid::from_slice(&session.id).ok()));
-            let now = Utc::now();
-            write(&self.ended).retain(|_, forget_at| *forget_at > now);
-        }
+        let life = answer.access_token_seconds.clamp(0, LONGEST_TOKEN_LIFE);
+        self.token_life.store(life, Ordering::Relaxed);
+        let sessions = answer.ended.iter();
+        self.sessions_ended(sessions.filter_map(|session| Uuid::from_slice(&session.id).ok()));
+        let now = Utc::now();
+        write(&self.ended).retain(|_, forget_at| *forget_at > now);
         answered.as_of_ms = answer.as_of_ms;
         *write(&self.fresh_at) = Some(asked_at);
         Ok(())
@@ -207,9 +196,6 @@ impl KeySource for RemoteTrust {
 #[async_trait]
 impl Sessions for RemoteTrust {
     async fn has_ended(&self, session: Uuid) -> Result<bool> {
-        if self.scope == Scope::Keys {
-            return Ok(false);
-        }
         if !self.is_fresh() {
             return Err(Error::unavailable(anyhow!(
                 "neither RabbitMQ nor identity-svc tells which sessions have ended"

@@ -75,7 +75,7 @@ async fn trust() -> (Arc<Identity>, RemoteTrust) {
             .serve_with_incoming(TcpIncoming::from(listener)),
     );
     let channel = Endpoint::from_shared(url).unwrap().connect_lazy();
-    (identity, RemoteTrust::new(channel, Scope::KeysAndSessions))
+    (identity, RemoteTrust::new(channel))
 }
 
 #[tokio::test]

@@ -7,5 +7,6 @@ mod delivery;
 mod listening;
 mod ops;
 mod outages;
+mod reading;
 mod relay;
 mod support;

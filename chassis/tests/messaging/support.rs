@@ -12,7 +12,7 @@ use chassis::{
     amqp::{self, Bus, EventHandler, consumer, outbox, relay},
     config::Secret,
     health::Health,
-    testing::{self, TcpProxy, TestDatabase},
+    testing::{self, TcpProxy, TestDatabase, TestNamespace},
 };
 use chrono::Utc;
 use futures::StreamExt as _;
@@ -41,6 +41,7 @@ pub struct System {
     _connection: Connection,
     /// A way to RabbitMQ past the bus.
     pub channel: Channel,
+    _namespace: TestNamespace,
 }
 
 impl System {
@@ -76,11 +77,12 @@ impl System {
             pool,
             bus,
             health: Health::default(),
-            namespace,
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             _connection: connection,
             channel,
+            _namespace: TestNamespace(config(&testing::amqp_url(), &namespace)),
+            namespace,
         };
         until("the bus is ready", async || system.bus.ready()).await;
         system
@@ -223,7 +225,6 @@ impl System {
 
     pub async fn end(self) {
         self.halt().await;
-        self.bus.delete_topology().await.unwrap();
     }
 }
 

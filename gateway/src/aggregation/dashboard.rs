@@ -44,10 +44,7 @@ struct Points {
         chassis::auth::NotSignedIn,
         (status = 503, description = "Neither can be had now", body = chassis::Problem, content_type = "application/problem+json")))]
 pub(crate) async fn dashboard(asker: &Asker<'_>, caller: &Caller) -> Result<Response> {
-    let claims = caller.claims.as_ref();
-    let customer = claims
-        .ok_or_else(|| Error::unauthenticated("a dashboard is somebody's: sign in"))?
-        .sub;
+    let customer = caller.claims()?.sub;
     let path = format!("/v1/orders?customer_id={customer}&limit={ORDERS}");
     let (orders, loyalty) = tokio::join!(
         asker.get("/v1/orders", &path),

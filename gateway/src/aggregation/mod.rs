@@ -16,7 +16,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use chassis::{Error, Result, trace::REQUEST_TIMEOUT};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::Value;
 
@@ -59,25 +59,12 @@ impl<'a> Asker<'a> {
         }
     }
 
-    /// What a service answers to `GET` of `path`, which belongs to the route `template`; None when it is away.
+    /// The JSON that a service answers to `GET` of `path`, which belongs to the route `template`; None when it is away.
     ///
     /// # Errors
     /// When it answers something else than 200: that is the answer to the caller, too.
     async fn get(&self, template: &str, path: &str) -> Result<Option<Value>, Box<Response>> {
-        let found = self.plan.table.find(&Method::GET, template);
-        let Some((route, Target::Upstream(name))) = found.map(|route| (route, &route.target))
-        else {
-            return Ok(None);
-        };
-        let (Some(upstream), Ok(uri)) = (self.plan.upstream(name), path.parse::<Uri>()) else {
-            return Ok(None);
-        };
-        let mut request = Request::new(Body::empty());
-        *request.uri_mut() = uri;
-        request.headers_mut().clone_from(&self.headers);
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        request.headers_mut().insert(REQUEST_TIMEOUT, millis(left));
-        match proxy::forward(upstream, route, self.client, request).await {
+        match self.forward(template, path).await {
             Ok(answer) if answer.status() == StatusCode::OK => Ok(json(answer).await.ok()),
             // Away, or kept from answering by another that is.
             Ok(answer) if answer.status().is_server_error() => Ok(None),
@@ -85,6 +72,26 @@ impl<'a> Asker<'a> {
             Err(error) if error.code().http().is_server_error() => Ok(None),
             Err(error) => Err(Box::new(error.into_response())),
         }
+    }
+
+    /// What a service answers to it.
+    ///
+    /// # Errors
+    /// When nothing answers it, or not in time.
+    pub(crate) async fn forward(&self, template: &str, path: &str) -> Result<Response> {
+        let missing = || Error::unavailable(anyhow::anyhow!("`{template}` has no route"));
+        let route = self.plan.table.find(&Method::GET, template);
+        let route = route.ok_or_else(missing)?;
+        let Target::Upstream(name) = &route.target else {
+            return Err(missing());
+        };
+        let upstream = self.plan.upstream(name).ok_or_else(missing)?;
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = path.parse().map_err(Error::internal)?;
+        request.headers_mut().clone_from(&self.headers);
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        request.headers_mut().insert(REQUEST_TIMEOUT, millis(left));
+        proxy::forward(upstream, route, self.client, request).await
     }
 }
 

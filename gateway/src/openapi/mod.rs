@@ -22,7 +22,9 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use merge::{Part, merge};
 
-use crate::{aggregation, current::Current, health, proxy, routing::Table, upstream::Upstream};
+use crate::{
+    aggregation, current::Current, feed, health, proxy, routing::Table, upstream::Upstream,
+};
 
 const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 /// How soon services are asked again while one of them has not answered, and when all have.
@@ -39,9 +41,13 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
         title = "EasyOrder",
         description = "The public interface. Errors are problem documents (RFC 9457); every answer has an `x-request-id`."
     ),
-    paths(document, health::live, health::ready, aggregation::dashboard::dashboard),
-    modifiers(&BearerToken),
-    tags((name = "gateway", description = "The gateway itself"))
+    paths(document, health::live, health::ready, aggregation::dashboard::dashboard, feed::of_customer, feed::of_order),
+    components(schemas(feed::OrderData, feed::PointsData)),
+    tags(
+        (name = "gateway", description = "The gateway itself"),
+        (name = "events", description = "What happens, told to open pages"),
+    ),
+    modifiers(&BearerToken)
 )]
 struct Own;
 

@@ -35,6 +35,10 @@ pub enum Access {
 pub enum Own {
     /// What a customer sees first: their latest orders, and their points.
     Dashboard,
+    /// What happens to the caller's orders and points, as it happens.
+    MyEvents,
+    /// What happens to one order.
+    OrderEvents,
 }
 
 /// What the gateway adds to an order, if the call says `?expand=` with its name.

@@ -26,10 +26,11 @@ pub struct System {
     _service: Service,
 }
 
-/// A gateway with its defaults, but for its own address.
+/// A gateway with its defaults, but for its own address, and without a RabbitMQ.
 pub fn config() -> Config {
     let mut config = Config::parse_from(["gateway"]);
     config.http_addr = free_addr();
+    config.amqp.amqp_url = Secret::from(format!("amqp://guest:guest@{}/%2f", free_addr()));
     config
 }
 

@@ -2,7 +2,6 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chassis::grpc::Channel;
-use chassis::{Service, auth::Auth};
 use proto::identity::v1::{ExchangeApiKeyRequest, trust_service_client::TrustServiceClient};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
@@ -47,8 +46,7 @@ async fn refused(response: Response, status: u16, error: &str) -> Value {
 }
 
 async fn claims(app: &App, token: &str) -> chassis::auth::Claims {
-    let service = Service::new("worker");
-    let auth = Auth::remote(&app.peers(), &service);
+    let auth = app.auth();
     (*auth.verify(token).await.unwrap()).clone()
 }
 

@@ -1,5 +1,7 @@
 use chassis::{
     Service,
+    amqp::Bus,
+    auth::Auth,
     config::Secret,
     grpc::{Channel, Peers},
     testing::{self, TestDatabase},
@@ -267,6 +269,13 @@ impl App {
             tls: chassis::tls::Config::default(),
         };
         Peers::new("worker", &auth).unwrap()
+    }
+
+    /// What the worker makes of tokens.
+    pub fn auth(&self) -> Auth {
+        let service = Service::new("worker");
+        let bus = Bus::new(&config().amqp, service.name());
+        Auth::following(&self.peers(), &service, bus)
     }
 
     pub fn grpc(&self) -> IdentityServiceClient<Channel> {

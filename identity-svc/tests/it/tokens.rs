@@ -1,5 +1,4 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use chassis::{Service, auth::Auth};
 use ed25519_dalek::{SigningKey, pkcs8::EncodePrivateKey as _};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, jwk::JwkSet};
 use reqwest::Method;
@@ -53,8 +52,7 @@ async fn the_published_keys_verify_a_token_and_show_nothing_private() {
 async fn another_service_verifies_tokens_and_asks_for_permissions() {
     let app = App::start().await;
     let (id, token) = app.customer("ann@example.com").await;
-    let service = Service::new("worker");
-    let auth = Auth::remote(&app.peers(), &service);
+    let auth = app.auth();
     assert_eq!(auth.verify(&token).await.unwrap().sub.to_string(), id);
     assert!(auth.verify(&format!("{token}x")).await.is_err());
 }

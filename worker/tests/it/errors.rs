@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use chassis::{
     Service,
     amqp::{self, Bus},
-    testing::{amqp_url, namespace},
+    testing::{TestNamespace, amqp_url, namespace},
 };
 use chrono::{DateTime, Duration, Utc};
 use proto::{
@@ -55,6 +55,7 @@ async fn logged_errors_are_listed_newest_first_page_by_page() {
         amqp_url: amqp_url().as_str().into(),
         amqp_namespace: namespace(),
     };
+    let _namespace = TestNamespace(config.clone());
     let bus = Bus::new(&config, "test");
     let service = Service::new("worker");
     service.consume(

@@ -4,7 +4,7 @@ use std::{collections::HashMap, net::SocketAddr, path::Path, time::Duration};
 
 use chassis::{
     amqp::Bus,
-    testing::{amqp_url, namespace},
+    testing::{TestNamespace, amqp_url, namespace},
 };
 use chrono::{TimeZone as _, Utc};
 use clap::Parser as _;
@@ -158,6 +158,7 @@ async fn an_order_gets_one_mail_however_often_its_event_comes() {
     let identity =
         serve_grpc(Routes::new(IdentityServiceServer::new(OnePerson)).add_service(trust())).await;
     let config = config(&database, identity, mails.path());
+    let _namespace = TestNamespace(config.amqp.clone());
     let service = worker::start(config.clone()).await.unwrap();
     let bus = Bus::new(&config.amqp, "test");
     eventually(async || bus.ready().then_some(())).await;
@@ -244,6 +245,7 @@ async fn an_order_of_nobody_gets_no_mail_and_says_why() {
     let identity =
         serve_grpc(Routes::new(IdentityServiceServer::new(OnePerson)).add_service(trust())).await;
     let config = config(&database, identity, mails.path());
+    let _namespace = TestNamespace(config.amqp.clone());
     let service = worker::start(config.clone()).await.unwrap();
     let bus = Bus::new(&config.amqp, "test");
     eventually(async || bus.ready().then_some(())).await;
