@@ -1,0 +1,155 @@
+"""Who Schemathesis is, what it must leave alone, and what it has called."""
+
+import atexit
+import collections
+import json
+import os
+import random
+import re
+import uuid
+
+import requests
+import schemathesis
+from schemathesis.generation.meta import TestPhase
+
+GATEWAY = os.environ["FUZZ_GATEWAY"]
+ROLE = os.environ["FUZZ_ROLE"]
+CALLS = os.environ["FUZZ_CALLS"]
+
+# Whose key has another name than its parameter, and who is listed elsewhere.
+KEYS = {"key_id": "id", "secret_id": "id", "customer_id": "id"}
+ELSEWHERE = {"/v1/loyalty": "/v1/users", "/v1/reports/customers": "/v1/users"}
+
+
+# What lists and creations answered: by the path of the collection, its newest `next` and what is in it.
+cursors = {}
+items = collections.defaultdict(lambda: collections.deque(maxlen=20))
+calls = collections.defaultdict(collections.Counter)
+# Hypothesis gives the one of the module `random` the same seed for each case.
+dice = random.Random(os.environ["FUZZ_SEED"])
+
+
+class Client(requests.Session):
+    """Somebody who is signed in; an answer that is no success raises."""
+
+    def __init__(self, email, password):
+        super().__init__()
+        self.hooks["response"].append(lambda answer, **_: answer.raise_for_status())
+        tokens = self.call("POST", "/v1/auth/login", {"email": email, "password": password})
+        self.token = tokens["access_token"]
+        self.headers["Authorization"] = f"Bearer {self.token}"
+        self.me = self.call("GET", "/v1/me")
+
+    def call(self, method, path, body=None, **options):
+        answer = self.request(method, GATEWAY + path, json=body, timeout=30, **options)
+        return answer.json() if answer.content else None
+
+
+class Keeper:
+    """An administrator whom no generated call may touch: gives out accounts, and gives roles what they are to have."""
+
+    def __init__(self):
+        self.credentials = os.environ["FUZZ_ADMIN_EMAIL"], os.environ["FUZZ_ADMIN_PASSWORD"]
+        self.client = Client(*self.credentials)
+        self.id = self.client.me["id"]
+        self.permissions = self.client.me["permissions"]
+
+    def account(self):
+        """A new account of the role that is played, which has ordered something."""
+        admin = {"name": "admin", "permissions": self.permissions}
+        self.client.call("PUT", "/v1/roles/admin", admin)
+        email, password = f"{uuid.uuid4()}@shop.example", str(uuid.uuid4())
+        new = {"email": email, "password": password, "name": ROLE}
+        requests.post(f"{GATEWAY}/v1/auth/register", json=new, timeout=30).raise_for_status()
+        account = Client(email, password)
+        for key in "12":
+            order = {"lines": [{"sku": "MUG-BLUE", "quantity": 1}]}
+            headers = {"Idempotency-Key": key}
+            items["/v1/orders"].append(account.call("POST", "/v1/orders", order, headers=headers))
+        if ROLE != "customer":
+            self.client.call("PUT", f"/v1/users/{account.me['id']}/roles", {"roles": [ROLE]})
+        return account
+
+
+KEEPER = None if ROLE == "visitor" else Keeper()
+
+if KEEPER:
+    # Whatever the calls do to their own account (end its sessions, disable it, take its roles), the next one is unharmed.
+    @schemathesis.auth(refresh_interval=15, retry_on=[401])
+    class Account:
+        def get(self, case, context):
+            # They were the last account's.
+            for path in ["/v1/orders", "/v1/me/api-keys", "/v1/me/sessions"]:
+                items[path].clear()
+            return KEEPER.account().token
+
+        def set(self, case, token, context):
+            case.headers = {**(case.headers or {}), "Authorization": f"Bearer {token}"}
+
+
+@schemathesis.hook
+def before_load_schema(context, document):
+    """Links from each collection to what is in it: what was listed or made is then read, changed, deleted."""
+    for path, methods in document["paths"].items():
+        for to in document["paths"]:
+            below = re.fullmatch(re.escape(path) + r"/\{(\w+)\}.*", to)
+            if not below or to.count("{") != path.count("{") + 1:
+                continue
+            parameter = below[1]
+            key = KEYS.get(parameter, parameter)
+            for method, status, value in [("get", "200", f"items/0/{key}"), ("post", "201", key)]:
+                answer = methods.get(method, {}).get("responses", {}).get(status)
+                if answer is None:
+                    continue
+                parameters = {parameter: f"$response.body#/{value}"}
+                parameters |= {name: f"$request.path.{name}" for name in re.findall(r"\{(\w+)\}", path)}
+                for verb in document["paths"][to].keys() & {"get", "post", "put", "patch", "delete"}:
+                    pointer = to.replace("/", "~1")
+                    link = {"operationRef": f"#/paths/{pointer}/{verb}", "parameters": parameters}
+                    answer.setdefault("links", {})[f"{verb} {to}"] = link
+
+
+@schemathesis.hook
+def map_case(context, case):
+    """Nobody guesses an id or a cursor: most cases that fit the document get one that there is."""
+    if not case.meta.generation.mode.is_positive:
+        return case
+    path = case.operation.path
+    # What follows links has its own.
+    guessed = case.meta.phase.name != TestPhase.STATEFUL
+    for name in case.path_parameters or {} if guessed else ():
+        collection = path.partition(f"/{{{name}}}")[0]
+        known = items[ELSEWHERE.get(collection, collection)]
+        if known and dice.random() < 0.8:
+            case.path_parameters[name] = dice.choice(known).get(KEYS.get(name, name), "unknown")
+    if case.query and "after" in case.query:
+        del case.query["after"]
+        if cursor := cursors.get(path):
+            case.query["after"] = cursor
+    return case
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    for name, value in (case.path_parameters or {}).items():
+        if KEEPER and value == KEEPER.id:
+            case.path_parameters[name] = str(uuid.uuid4())
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    calls[case.operation.label][response.status_code] += 1
+    if "json" not in response.headers.get("content-type", [""])[0] or response.status_code not in (200, 201):
+        return
+    path, body = case.operation.path, response.json()
+    if response.status_code == 201:
+        items[path].append(body)
+    elif case.method == "GET" and isinstance(body, dict) and "items" in body:
+        cursors[path] = body["next"]
+        items[path].extend(body["items"])
+
+
+@atexit.register
+def write_calls():
+    with open(CALLS, "w") as file:
+        json.dump(calls, file)
