@@ -16,10 +16,11 @@ GATEWAY = os.environ["FUZZ_GATEWAY"]
 ROLE = os.environ["FUZZ_ROLE"]
 CALLS = os.environ["FUZZ_CALLS"]
 
+# A product that no generated call may touch.
+KEPT_SKU = "KEPT"
 # Whose key has another name than its parameter, and who is listed elsewhere.
 KEYS = {"key_id": "id", "secret_id": "id", "customer_id": "id"}
 ELSEWHERE = {"/v1/loyalty": "/v1/users", "/v1/reports/customers": "/v1/users"}
-
 
 # What lists and creations answered: by the path of the collection, its newest `next` and what is in it.
 cursors = {}
@@ -46,28 +47,29 @@ class Client(requests.Session):
 
 
 class Keeper:
-    """An administrator whom no generated call may touch: gives out accounts, and gives roles what they are to have."""
+    """An administrator whom no generated call may touch, either: gives out accounts, and gives roles what they are to have."""
 
     def __init__(self):
         self.credentials = os.environ["FUZZ_ADMIN_EMAIL"], os.environ["FUZZ_ADMIN_PASSWORD"]
-        self.client = Client(*self.credentials)
-        self.id = self.client.me["id"]
-        self.permissions = self.client.me["permissions"]
+        me = Client(*self.credentials).me
+        self.id, self.permissions = me["id"], me["permissions"]
 
     def account(self):
         """A new account of the role that is played, which has ordered something."""
+        # A token lasts 15 minutes.
+        keeper = Client(*self.credentials)
         admin = {"name": "admin", "permissions": self.permissions}
-        self.client.call("PUT", "/v1/roles/admin", admin)
+        keeper.call("PUT", "/v1/roles/admin", admin)
         email, password = f"{uuid.uuid4()}@shop.example", str(uuid.uuid4())
         new = {"email": email, "password": password, "name": ROLE}
         requests.post(f"{GATEWAY}/v1/auth/register", json=new, timeout=30).raise_for_status()
         account = Client(email, password)
         for key in "12":
-            order = {"lines": [{"sku": "MUG-BLUE", "quantity": 1}]}
+            order = {"lines": [{"sku": KEPT_SKU, "quantity": 1}]}
             headers = {"Idempotency-Key": key}
             items["/v1/orders"].append(account.call("POST", "/v1/orders", order, headers=headers))
         if ROLE != "customer":
-            self.client.call("PUT", f"/v1/users/{account.me['id']}/roles", {"roles": [ROLE]})
+            keeper.call("PUT", f"/v1/users/{account.me['id']}/roles", {"roles": [ROLE]})
         return account
 
 
@@ -132,7 +134,7 @@ def map_case(context, case):
 @schemathesis.hook
 def before_call(context, case, kwargs):
     for name, value in (case.path_parameters or {}).items():
-        if KEEPER and value == KEEPER.id:
+        if KEEPER and value in (KEEPER.id, KEPT_SKU):
             case.path_parameters[name] = str(uuid.uuid4())
 
 
@@ -144,7 +146,7 @@ def after_call(context, case, response):
     path, body = case.operation.path, response.json()
     if response.status_code == 201:
         items[path].append(body)
-    elif case.method == "GET" and isinstance(body, dict) and "items" in body:
+    elif case.method == "GET" and isinstance(body, dict) and "next" in body:
         cursors[path] = body["next"]
         items[path].extend(body["items"])
 

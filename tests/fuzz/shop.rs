@@ -6,7 +6,7 @@ use crate::common::{Shop, until};
 
 pub async fn fill(shop: &Shop) {
     let admin = shop.admin().await;
-    for sku in ["85123A-255", "22423-1275", "MUG-BLUE"] {
+    for sku in ["85123A-255", "22423-1275", "MUG-BLUE", "KEPT"] {
         shop.product(&admin, sku, 255, 1_000_000).await;
     }
     for code in ["SAVE10", "WELCOME"] {
