@@ -7,6 +7,7 @@ import os
 import random
 import re
 import uuid
+from datetime import datetime, timedelta, timezone
 
 import requests
 import schemathesis
@@ -22,12 +23,31 @@ KEPT_SKU = "KEPT"
 KEYS = {"key_id": "id", "secret_id": "id", "customer_id": "id"}
 ELSEWHERE = {"/v1/loyalty": "/v1/users", "/v1/reports/customers": "/v1/users"}
 
+# What fits the document seldom fits the shop, too. These bodies do, or at least may.
+LINES = [{"sku": "MUG-BLUE", "quantity": 1}]
+BODIES = {
+    "POST /v1/auth/register": lambda: {"email": f"{uuid.uuid4()}@shop.example", "password": str(uuid.uuid4()), "name": "A"},
+    "POST /v1/me/api-keys": lambda: {"name": "till", "scopes": [], "expires_at": in_days(30)},
+    "POST /v1/orders": lambda: {"lines": LINES},
+    "PATCH /v1/orders/{id}": lambda: {"lines": [*LINES, {"sku": "85123A-255", "quantity": 1}]},
+    "POST /v1/orders/{id}/cancel": lambda: {"reason": "changed my mind", "lines": LINES},
+    "POST /v1/orders/{id}/incentive": lambda: {"discount_code": "SAVE10"},
+    "POST /v1/orders/{id}/returns": lambda: {"reason": "broken", "lines": LINES},
+    "POST /v1/users/{id}/disable": lambda: {"reason": "a fraud"},
+    "PUT /v1/users/{id}/roles": lambda: {"roles": ["customer", "packer"]},
+    "PUT /v1/service-accounts/{id}/roles": lambda: {"roles": ["packer"]},
+}
+
 # What lists and creations answered: by the path of the collection, its newest `next` and what is in it.
 cursors = {}
 items = collections.defaultdict(lambda: collections.deque(maxlen=20))
 calls = collections.defaultdict(collections.Counter)
 # Hypothesis gives the one of the module `random` the same seed for each case.
 dice = random.Random(os.environ["FUZZ_SEED"])
+
+
+def in_days(days):
+    return (datetime.now(timezone.utc) + timedelta(days)).isoformat()
 
 
 class Client(requests.Session):
@@ -68,6 +88,8 @@ class Keeper:
             order = {"lines": [{"sku": KEPT_SKU, "quantity": 1}]}
             headers = {"Idempotency-Key": key}
             items["/v1/orders"].append(account.call("POST", "/v1/orders", order, headers=headers))
+        for path in ["/v1/me/sessions", "/v1/me/api-keys"]:
+            items[path].extend(account.call("GET", path)["items"])
         if ROLE != "customer":
             keeper.call("PUT", f"/v1/users/{account.me['id']}/roles", {"roles": [ROLE]})
         return account
@@ -89,9 +111,22 @@ if KEEPER:
             case.headers = {**(case.headers or {}), "Authorization": f"Bearer {token}"}
 
 
+def say_what_any_call_may_be_answered(document):
+    """What the document does not say yet: the answers to calls of any kind, and what may be a key."""
+    problem = {"description": "A problem", "content": {"application/problem+json": {}}}
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            for status in ["400", "401", "413", "415", "429", "503", "504"]:
+                operation["responses"].setdefault(status, problem)
+            for parameter in operation.get("parameters", []):
+                if parameter["name"] == "Idempotency-Key":
+                    parameter["schema"] = {"type": "string", "pattern": "^[!#-~]{1,255}$"}
+
+
 @schemathesis.hook
 def before_load_schema(context, document):
     """Links from each collection to what is in it: what was listed or made is then read, changed, deleted."""
+    say_what_any_call_may_be_answered(document)
     for path, methods in document["paths"].items():
         for to in document["paths"]:
             below = re.fullmatch(re.escape(path) + r"/\{(\w+)\}.*", to)
@@ -113,7 +148,7 @@ def before_load_schema(context, document):
 
 @schemathesis.hook
 def map_case(context, case):
-    """Nobody guesses an id or a cursor: most cases that fit the document get one that there is."""
+    """Nobody guesses an id, a version or a cursor: most cases that fit the document get one that there is."""
     if not case.meta.generation.mode.is_positive:
         return case
     path = case.operation.path
@@ -124,6 +159,10 @@ def map_case(context, case):
         known = items[ELSEWHERE.get(collection, collection)]
         if known and dice.random() < 0.8:
             case.path_parameters[name] = dice.choice(known).get(KEYS.get(name, name), "unknown")
+    if case.headers and "If-Match" in case.headers and dice.random() < 0.7:
+        case.headers["If-Match"] = "*"
+    if isinstance(case.body, dict) and (body := BODIES.get(case.operation.label)) and dice.random() < 0.4:
+        case.body = body()
     if case.query and "after" in case.query:
         del case.query["after"]
         if cursor := cursors.get(path):
@@ -141,6 +180,11 @@ def before_call(context, case, kwargs):
 @schemathesis.hook
 def after_call(context, case, response):
     calls[case.operation.label][response.status_code] += 1
+    if case.method == "DELETE" and response.status_code == 204 and case.path_parameters:
+        name, gone = list(case.path_parameters.items())[-1]
+        known = items[case.operation.path.partition(f"/{{{name}}}")[0]]
+        for item in [item for item in known if item.get(KEYS.get(name, name)) == gone]:
+            known.remove(item)
     if "json" not in response.headers.get("content-type", [""])[0] or response.status_code not in (200, 201):
         return
     path, body = case.operation.path, response.json()

@@ -80,12 +80,16 @@ async fn fuzz(role: &str, must_succeed: &[&str]) {
     shop::fill(&shop).await;
 
     let calls = program.file("calls.json");
-    let status =
-        schemathesis_run(&schemathesis, &root.join("tests/fuzz"), &shop, role, &calls).await;
+    let folder = root.join("tests/fuzz");
+    let ended = tokio::select! {
+        status = run(&schemathesis, &folder, &shop, role, &calls) => Some(status),
+        _ = tokio::signal::ctrl_c() => None,
+    };
     process.ask_to_stop().await;
     process.end().await;
     shop.close().await;
 
+    let status = ended.expect("an end that nobody asked for");
     let failed = |line: &&str| line.contains(r#""level":"ERROR""#) || line.contains("panicked at");
     let log = process.output();
     let errors: Vec<&str> = log.lines().filter(failed).collect();
@@ -110,7 +114,7 @@ async fn fuzz(role: &str, must_succeed: &[&str]) {
     );
 }
 
-async fn schemathesis_run(
+async fn run(
     program: &Path,
     folder: &Path,
     shop: &Shop,
