@@ -11,7 +11,6 @@ from datetime import datetime, timedelta, timezone
 
 import requests
 import schemathesis
-from schemathesis.generation.meta import TestPhase
 
 GATEWAY = os.environ["FUZZ_GATEWAY"]
 ROLE = os.environ["FUZZ_ROLE"]
@@ -41,9 +40,15 @@ BODIES = {
 # What lists and creations answered: by the path of the collection, its newest `next` and what is in it.
 cursors = {}
 items = collections.defaultdict(lambda: collections.deque(maxlen=20))
+seen = set()
 calls = collections.defaultdict(collections.Counter)
 # Hypothesis gives the one of the module `random` the same seed for each case.
 dice = random.Random(os.environ["FUZZ_SEED"])
+
+
+def keep(collection, new):
+    items[collection].extend(new)
+    seen.update(value for item in new for value in item.values() if isinstance(value, str))
 
 
 def in_days(days):
@@ -87,9 +92,9 @@ class Keeper:
         for key in "12":
             order = {"lines": [{"sku": KEPT_SKU, "quantity": 1}]}
             headers = {"Idempotency-Key": key}
-            items["/v1/orders"].append(account.call("POST", "/v1/orders", order, headers=headers))
+            keep("/v1/orders", [account.call("POST", "/v1/orders", order, headers=headers)])
         for path in ["/v1/me/sessions", "/v1/me/api-keys"]:
-            items[path].extend(account.call("GET", path)["items"])
+            keep(path, account.call("GET", path)["items"])
         if ROLE != "customer":
             keeper.call("PUT", f"/v1/users/{account.me['id']}/roles", {"roles": [ROLE]})
         return account
@@ -152,12 +157,11 @@ def map_case(context, case):
     if not case.meta.generation.mode.is_positive:
         return case
     path = case.operation.path
-    # What follows links has its own.
-    guessed = case.meta.phase.name != TestPhase.STATEFUL
-    for name in case.path_parameters or {} if guessed else ():
+    for name, value in (case.path_parameters or {}).items():
         collection = path.partition(f"/{{{name}}}")[0]
         known = items[ELSEWHERE.get(collection, collection)]
-        if known and dice.random() < 0.8:
+        # What links have brought stays.
+        if known and value not in seen and dice.random() < 0.8:
             case.path_parameters[name] = dice.choice(known).get(KEYS.get(name, name), "unknown")
     if case.headers and "If-Match" in case.headers and dice.random() < 0.7:
         case.headers["If-Match"] = "*"
@@ -189,10 +193,10 @@ def after_call(context, case, response):
         return
     path, body = case.operation.path, response.json()
     if response.status_code == 201:
-        items[path].append(body)
+        keep(path, [body])
     elif case.method == "GET" and isinstance(body, dict) and "next" in body:
         cursors[path] = body["next"]
-        items[path].extend(body["items"])
+        keep(path, body["items"])
 
 
 @atexit.register
