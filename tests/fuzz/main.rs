@@ -1,7 +1,8 @@
 //! Schemathesis makes up calls, some that fit the OpenAPI document and some that do not, and looks whether each answer
 //! is one that the document tells of. A whole shop for each role.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+// What it prints is shown by a test that fails, and by `make fuzz`.
+#![allow(clippy::expect_used, clippy::print_stdout)]
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -37,10 +38,9 @@ async fn what_a_customer_may_send_is_answered_as_documented() {
     let must_succeed = [
         "POST /v1/orders",
         "GET /v1/orders/{id}",
-        "PATCH /v1/orders/{id}",
+        "GET /v1/orders/{id}/history",
         "POST /v1/orders/{id}/cancel",
         "POST /v1/me/api-keys",
-        "DELETE /v1/me/api-keys/{id}",
     ];
     fuzz("customer", &must_succeed).await;
 }
@@ -52,8 +52,8 @@ async fn what_an_administrator_may_send_is_answered_as_documented() {
         "PATCH /v1/products/{sku}",
         "DELETE /v1/products/{sku}",
         "POST /v1/discount-codes",
+        "GET /v1/discount-codes/{code}",
         "PATCH /v1/discount-codes/{code}",
-        "DELETE /v1/discount-codes/{code}",
         "POST /v1/orders",
         "GET /v1/orders/{id}",
         "POST /v1/orders/{id}/ship",
