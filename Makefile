@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # Sets the servers' addresses for the commands after it in the same shell.
 WITH_SERVICES = set -e; env="$$(deploy/local/services.sh)"; eval "$$env"
 
-.PHONY: help run test check services sql sql-check docs docs-check certs toolchain
+.PHONY: help run test fuzz check services sql sql-check docs docs-check certs toolchain
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,12 +17,23 @@ run: toolchain ## Start everything on this machine, with a demonstration of an o
 
 # A test may make the whole process fail at a point; so each runs in a process of its own, or else one at a time.
 test: check ## Every check and every test
-	@$(WITH_SERVICES); \
+	@skipped="$$(tests/fuzz/venv.sh)"; \
+	$(WITH_SERVICES); \
 	if cargo nextest --version >/dev/null 2>&1; then \
 		cargo nextest run --workspace; \
 	else \
 		cargo test --workspace -- --test-threads=1; \
-	fi
+	fi; \
+	[ -z "$$skipped" ] || printf '\n*** %s ***\n' "$$skipped"
+
+# A seed that is given with the same examples makes the same calls again.
+fuzz: toolchain ## Schemathesis against a whole shop, for longer: SEED=, EXAMPLES= of each call, SECONDS= for each role
+	@skipped="$$(tests/fuzz/venv.sh)"; [ -z "$$skipped" ] || { echo "$$skipped"; exit 1; }; \
+	export FUZZ_SEED="$(or $(SEED),$(shell echo $$RANDOM))" FUZZ_EXAMPLES="$(or $(EXAMPLES),100)"; \
+	$(if $(SECONDS),export FUZZ_SECONDS="$(SECONDS)";) \
+	echo "SEED=$$FUZZ_SEED EXAMPLES=$$FUZZ_EXAMPLES$(if $(SECONDS), SECONDS=$(SECONDS))"; \
+	$(WITH_SERVICES); \
+	cargo test --workspace --test fuzz -- --nocapture --test-threads=1
 
 check: toolchain ## Format, lints, SQL metadata, generated documents
 	cargo fmt --all --check

@@ -1,5 +1,8 @@
 //! What every HTTP handler shares: extractors whose refusals are problem documents, pages, versions.
 
+mod nul;
+mod time;
+
 use axum::{
     extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, rejection},
     response::{IntoResponse, Response},
@@ -7,6 +10,8 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+pub use time::Time;
 
 use crate::{Code, Error, Result};
 
@@ -36,6 +41,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             }
             Err(rejection) => return Err(Error::bad_request(rejection.body_text())),
         };
+        nul::refuse_json(&bytes)?;
         // The path tells which field of a nested body is at fault.
         let mut json = serde_json::Deserializer::from_slice(&bytes);
         serde_path_to_error::deserialize(&mut json)
@@ -112,6 +118,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        nul::refuse_query(&parts.uri)?;
         axum::extract::Query::from_request_parts(parts, state)
             .await
             .map(|axum::extract::Query(query)| Self(query))
@@ -135,6 +142,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        nul::refuse_path(&parts.uri)?;
         <axum::extract::Path<T> as FromRequestParts<S>>::from_request_parts(parts, state)
             .await
             .map(|axum::extract::Path(path)| Self(path))

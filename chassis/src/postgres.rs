@@ -148,13 +148,15 @@ pub fn is_transient(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Whether a text holds a character that PostgreSQL does not: U+0000.
-pub(crate) fn is_unstorable_text(error: &sqlx::Error) -> bool {
-    // character_not_in_repertoire, untranslatable_character
-    error
-        .as_database_error()
-        .and_then(|error| error.code())
-        .is_some_and(|code| ["22021", "22P05"].contains(&code.as_ref()))
+/// Why PostgreSQL has no such value, if it says so; `http` refuses most of them before.
+pub(crate) fn unstorable(error: &sqlx::Error) -> Option<&'static str> {
+    match error.as_database_error()?.code()?.as_ref() {
+        // character_not_in_repertoire, untranslatable_character
+        "22021" | "22P05" => Some("a text holds the character U+0000, which cannot be stored"),
+        // datetime_field_overflow
+        "22008" => Some("a time is out of range"),
+        _ => None,
+    }
 }
 
 /// The name of the constraint that a statement violated, if one was.
@@ -188,6 +190,19 @@ mod tests {
         ] {
             let mode = options(&url.into()).unwrap().get_ssl_mode();
             assert_eq!(format!("{mode:?}"), expected, "{url}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_postgresql_cannot_store_is_the_callers_mistake() {
+        let database = crate::testing::empty_database().await;
+        let text = sqlx::query("select $1::text").bind("\0");
+        let time =
+            sqlx::query("select $1::timestamptz").bind(chrono::DateTime::<chrono::Utc>::MIN_UTC);
+        for query in [text, time] {
+            let refused = query.execute(&database.pool).await.unwrap_err();
+            let error = crate::Error::from(refused);
+            assert_eq!(error.kind(), "bad-request", "{error:?}");
         }
     }
 

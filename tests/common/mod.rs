@@ -10,6 +10,7 @@ pub mod grpc;
 pub mod invariants;
 pub mod lines;
 pub mod mailbox;
+pub mod program;
 pub mod shop;
 mod wait;
 

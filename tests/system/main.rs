@@ -13,9 +13,10 @@ mod crashes;
 mod generate;
 mod history;
 mod outages;
-mod program;
 mod rebuild;
 mod rush;
 mod sales;
 mod stopping;
 mod tls;
+
+use common::program;

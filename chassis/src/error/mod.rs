@@ -242,8 +242,8 @@ impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         if crate::postgres::is_transient(&error) {
             Self::unavailable(error)
-        } else if crate::postgres::is_unstorable_text(&error) {
-            Self::bad_request("a text holds the character U+0000, which cannot be stored")
+        } else if let Some(why) = crate::postgres::unstorable(&error) {
+            Self::bad_request(why)
         } else {
             Self::internal(error)
         }

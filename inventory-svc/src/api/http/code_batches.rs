@@ -4,7 +4,7 @@ use axum::{extract::State, response::IntoResponse};
 use chassis::{
     Problem, Result,
     auth::{NotPermitted, Permitted},
-    http::{Json, List, Page, Path, Query},
+    http::{Json, List, Page, Path, Query, Time},
     idempotency::{IdempotencyKey, Once},
 };
 use chrono::{DateTime, Utc};
@@ -79,9 +79,11 @@ pub(super) struct NewBatch {
     /// For the products of this category alone; not with `skus`.
     category: Option<String>,
     /// The first moment at which the codes hold.
-    starts_at: Option<DateTime<Utc>>,
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    starts_at: Option<Time>,
     /// The first moment at which they hold no more.
-    ends_at: Option<DateTime<Utc>>,
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    ends_at: Option<Time>,
     #[schema(default = true)]
     active: Option<bool>,
 }
@@ -152,8 +154,8 @@ pub(super) async fn create(
             min_subtotal: body.min_subtotal.unwrap_or(0),
             skus: body.skus,
             category: body.category,
-            starts_at: body.starts_at,
-            ends_at: body.ends_at,
+            starts_at: body.starts_at.map(Into::into),
+            ends_at: body.ends_at.map(Into::into),
             max_uses: Some(1),
             max_uses_per_customer: None,
             active: body.active.unwrap_or(true),

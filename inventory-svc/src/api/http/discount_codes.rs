@@ -4,7 +4,7 @@ use axum::{extract::State, response::IntoResponse};
 use chassis::{
     Problem, Result,
     auth::{NotPermitted, Permitted},
-    http::{IfMatch, Json, List, Page, Path, Query, etag},
+    http::{IfMatch, Json, List, Page, Path, Query, Time, etag},
     idempotency::{IdempotencyKey, Once},
 };
 use chrono::{DateTime, Utc};
@@ -125,9 +125,11 @@ pub(super) struct NewCode {
     /// For the products of this category alone; not with `skus`.
     category: Option<String>,
     /// The first moment at which the code holds.
-    starts_at: Option<DateTime<Utc>>,
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    starts_at: Option<Time>,
     /// The first moment at which it holds no more.
-    ends_at: Option<DateTime<Utc>>,
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    ends_at: Option<Time>,
     max_uses: Option<i64>,
     max_uses_per_customer: Option<i64>,
     #[schema(default = true)]
@@ -157,10 +159,10 @@ pub(super) struct CodePatch {
     category: Option<Option<String>>,
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<DateTime<Utc>>)]
-    starts_at: Option<Option<DateTime<Utc>>>,
+    starts_at: Option<Option<Time>>,
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<DateTime<Utc>>)]
-    ends_at: Option<Option<DateTime<Utc>>>,
+    ends_at: Option<Option<Time>>,
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<i64>)]
     max_uses: Option<Option<i64>>,
@@ -259,8 +261,8 @@ pub(super) async fn create(
         min_subtotal: body.min_subtotal.unwrap_or(0),
         skus: body.skus,
         category: body.category,
-        starts_at: body.starts_at,
-        ends_at: body.ends_at,
+        starts_at: body.starts_at.map(Into::into),
+        ends_at: body.ends_at.map(Into::into),
         max_uses: body.max_uses,
         max_uses_per_customer: body.max_uses_per_customer,
         active: body.active.unwrap_or(true),
@@ -300,8 +302,8 @@ pub(super) async fn change(
         min_subtotal: body.min_subtotal.map(Option::unwrap_or_default),
         skus: body.skus,
         category: body.category,
-        starts_at: body.starts_at,
-        ends_at: body.ends_at,
+        starts_at: body.starts_at.map(|at| at.map(Into::into)),
+        ends_at: body.ends_at.map(|at| at.map(Into::into)),
         max_uses: body.max_uses,
         max_uses_per_customer: body.max_uses_per_customer,
         active: body.active,

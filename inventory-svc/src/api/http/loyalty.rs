@@ -142,6 +142,7 @@ pub(super) async fn own(
 #[utoipa::path(get, path = "/v1/loyalty/{customer_id}", tag = "loyalty", security(("bearer" = [])),
     params(("customer_id" = Uuid, Path), Page),
     responses((status = 200, description = "What the customer has and how it came about", body = LoyaltyBody), NotPermitted<IncentivesManage>,
+        (status = 404, description = "What stands in the path is no id", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A parameter is not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn get(
     State(app): State<Arc<App>>,
@@ -170,6 +171,7 @@ async fn report(app: &App, customer_id: Uuid, page: Page) -> Result<Json<Loyalty
 #[utoipa::path(post, path = "/v1/loyalty/{customer_id}/adjustments", tag = "loyalty", request_body = NewAdjustment,
     security(("bearer" = [])), params(("customer_id" = Uuid, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 201, description = "What the customer has now", body = Points), NotPermitted<IncentivesManage>,
+        (status = 404, description = "What stands in the path is no id", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`not-enough-points`: the customer has fewer", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is not acceptable, or the key came with another request", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn adjust(

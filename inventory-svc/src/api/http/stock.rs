@@ -121,7 +121,8 @@ pub(super) struct NewMovement {
 #[utoipa::path(get, path = "/v1/products/{sku}/stock", tag = "stock", security(("bearer" = [])),
     params(("sku" = String, Path), Page),
     responses((status = 200, description = "The levels and how they came about", body = StockBody), NotPermitted<StockManage>,
-        (status = 404, description = "No product has this SKU", body = Problem, content_type = "application/problem+json")))]
+        (status = 404, description = "No product has this SKU", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A parameter is not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn get(
     State(app): State<Arc<App>>,
     _: Permitted<StockManage>,

@@ -73,6 +73,15 @@ pub(super) struct UpdatePreview {
     order: OrderView,
 }
 
+/// The order as it is now or, with `dry_run`, as it would be.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = OrderUpdate)]
+pub(super) enum Updated {
+    Order(OrderView),
+    Preview(UpdatePreview),
+}
+
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PriceDifference)]
 struct Difference {
@@ -140,7 +149,7 @@ fn changed(answer: Answer<OrderView>) -> Response {
     params(("id" = Uuid, Path), Trial, ("If-Match" = String, Header, description = "The `ETag` that you saw")),
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "Changed; with `dry_run`, an `UpdatePreview`", body = OrderView),
+        (status = 200, description = "Changed; with `dry_run`, an `UpdatePreview`", body = Updated),
         NotOrderOwner,
         (status = 409, description = "`illegal-transition`: the goods have left, or it was cancelled; `insufficient-stock`: `items` names each SKU with what is available", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "The order has changed since", body = Problem, content_type = "application/problem+json"),
@@ -176,10 +185,13 @@ pub(super) async fn update(
     let update = &app.commands.update_order;
     if trial.dry_run {
         let preview = as_owner_or_manager(&caller, |owner| update.preview(command(owner)));
-        return Ok(Json(UpdatePreview::from(preview.await?)).into_response());
+        return Ok(Json(Updated::Preview(preview.await?.into())).into_response());
     }
     let answer = as_owner_or_manager(&caller, |owner| update.handle(command(owner)));
-    Ok(changed(answer.await?))
+    let answer = answer.await?;
+    Ok(answer
+        .map(|order| ([etag(order.version)], Json(Updated::Order(order))))
+        .into_response())
 }
 
 /// Use a discount code or points for an order

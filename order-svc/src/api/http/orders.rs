@@ -4,10 +4,9 @@ use axum::{extract::State, response::IntoResponse};
 use chassis::{
     Error, Problem, Result,
     auth::{Caller, NotSignedIn},
-    http::{Json, List, Page, Path, Query, etag},
+    http::{Json, List, Page, Path, Query, Time, etag},
     idempotency::IdempotencyKey,
 };
-use chrono::{DateTime, Utc};
 use http::{StatusCode, header::LOCATION};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -87,9 +86,11 @@ pub(super) struct Which {
     /// placed, confirmed, shipped, delivered or cancelled.
     status: Option<String>,
     /// Placed at or after.
-    from: Option<DateTime<Utc>>,
+    #[param(value_type = Option<DateTime<Utc>>)]
+    from: Option<Time>,
     /// Placed before.
-    to: Option<DateTime<Utc>>,
+    #[param(value_type = Option<DateTime<Utc>>)]
+    to: Option<Time>,
     /// Of this customer.
     customer_id: Option<Uuid>,
     /// With a line of this SKU, whole; case counts.
@@ -187,8 +188,8 @@ pub(super) async fn list(
         owner: sees_orders_of(&caller).await?,
         customer_id: which.customer_id,
         status,
-        from: which.from,
-        to: which.to,
+        from: which.from.map(Into::into),
+        to: which.to.map(Into::into),
         sku: which.sku,
         text: which.q,
         page,

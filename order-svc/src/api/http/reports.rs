@@ -3,9 +3,9 @@ use std::sync::Arc;
 use axum::extract::State;
 use chassis::{
     Error, Problem, Result,
-    http::{Json, List, Page, Path, Query},
+    http::{Json, List, Page, Path, Query, Time},
 };
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -49,10 +49,12 @@ fn day(field: &str, text: Option<&str>) -> Result<Option<NaiveDate>> {
     let Some(text) = text else {
         return Ok(None);
     };
-    let day = text.parse::<NaiveDate>().ok();
-    let day = day.or_else(|| Some(text.parse::<DateTime<Utc>>().ok()?.date_naive()));
-    day.map(Some)
-        .ok_or_else(|| Error::invalid_field(field, "must be a day, like 2026-11-30"))
+    // The midnight at which it begins, if it is no time.
+    let time = format!("{text}T00:00:00Z")
+        .parse()
+        .or_else(|_| text.parse());
+    time.map(|time: Time| Some(DateTime::from(time).date_naive()))
+        .map_err(|_| Error::invalid_field(field, "must be a day, like 2026-11-30"))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -177,7 +179,14 @@ mod tests {
         assert_eq!(parsed("2026-11-30").unwrap().as_deref(), Some("2026-11-30"));
         let late = parsed("2026-11-30T23:30:00-02:00").unwrap();
         assert_eq!(late.as_deref(), Some("2026-12-01"));
-        for bad in ["", "yesterday", "2026-11-31", "2026-11"] {
+        for bad in [
+            "",
+            "yesterday",
+            "2026-11-31",
+            "2026-11",
+            "-5000-01-01",
+            "+10000-01-01",
+        ] {
             assert_eq!(parsed(bad).unwrap_err().fields()[0].field, "from", "{bad}");
         }
     }

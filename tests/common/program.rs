@@ -13,7 +13,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::common::{
+use super::{
     Shop,
     shop::{ADMIN_EMAIL, ADMIN_PASSWORD, PATIENCE, SERVICES_SECRET},
     until,
