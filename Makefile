@@ -13,7 +13,7 @@ help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: toolchain ## Start everything on this machine, with a demonstration of an order's way
-	@$(WITH_SERVICES); exec cargo run --release -- serve --demo
+	@$(WITH_SERVICES); export GATEWAY_CONFIG="$${GATEWAY_CONFIG:-gateway/gateway.toml}"; exec cargo run --release -- serve --demo
 
 # A test may make the whole process fail at a point; so each runs in a process of its own, or else one at a time.
 test: check ## Every check and every test
