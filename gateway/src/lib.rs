@@ -9,6 +9,7 @@
 mod access_log;
 mod aggregation;
 mod api_keys;
+mod asyncapi;
 mod body;
 mod cache;
 mod client;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 
 use chassis::{HttpRoutes, Service, amqp::Bus, auth::Auth, grpc::Peers};
 
+pub use asyncapi::document as asyncapi;
 pub use config::{Config, Origin, Origins, RateLimits};
 pub use openapi::{merged as merged_openapi, own as openapi};
 
@@ -69,10 +71,12 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
         service.health().clone(),
     ));
 
+    let events = asyncapi::router()?;
     let routes = move || {
         let router = gate::router(&gate)
             .merge(health::router(probe.clone()))
-            .merge(openapi::router(merged.clone()));
+            .merge(openapi::router(merged.clone()))
+            .merge(events.clone());
         HttpRoutes::within("gateway", router, |router| manners::apply(router, &gate))
     };
     let served = routes();

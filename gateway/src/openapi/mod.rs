@@ -1,13 +1,16 @@
 //! One OpenAPI document of the whole system: what the services say of the calls that the gateway passes on to them,
 //! and the gateway's own pages.
 
+mod away;
+mod front;
 mod merge;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use axum::{Router, extract::State, response::IntoResponse, routing::get};
 use bytes::Bytes;
 use chassis::http::BearerToken;
+use chrono::{DateTime, Utc};
 use futures::future::join_all;
 use http::{
     HeaderValue,
@@ -23,7 +26,8 @@ use utoipa_swagger_ui::SwaggerUi;
 use merge::{Part, merge};
 
 use crate::{
-    aggregation, current::Current, feed, health, proxy, routing::Table, upstream::Upstream,
+    aggregation, asyncapi, current::Current, feed, health, proxy, routing::Table,
+    upstream::Upstream,
 };
 
 const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
@@ -39,10 +43,11 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 #[openapi(
     info(
         title = "EasyOrder",
-        description = "The public interface. Errors are problem documents (RFC 9457); every answer has an `x-request-id`."
+        description = "The public interface. Errors are problem documents (RFC 9457); every answer has an `x-request-id`. \
+            What happens is told by [events](/asyncapi), too."
     ),
-    paths(document, health::live, health::ready, aggregation::dashboard::dashboard, feed::of_customer, feed::of_order),
-    components(schemas(feed::OrderData, feed::PointsData)),
+    paths(document, asyncapi::json, health::live, health::ready, aggregation::dashboard::dashboard, feed::of_customer, feed::of_order),
+    components(schemas(chassis::Problem, feed::OrderData, feed::PointsData)),
     tags(
         (name = "gateway", description = "The gateway itself"),
         (name = "events", description = "What happens, told to open pages"),
@@ -76,9 +81,16 @@ pub fn merged<'a>(
         .map(|(service, document)| Part { service, document })
         .collect();
     let routed = |service: &str, method: &str, path: &str| table.is_routed(service, method, path);
-    let mut merged = merge(&serde_json::to_value(own())?, &parts, routed);
+    let merged = merge(&serde_json::to_value(own())?, &parts, routed);
+    Ok(complete(merged, table))
+}
+
+/// With what no service says of itself.
+fn complete(mut merged: Value, table: &Table) -> Value {
     aggregation::describe(&mut merged, &table.routes);
-    Ok(merged)
+    front::answers(&mut merged);
+    chassis::openapi::complete(&mut merged);
+    merged
 }
 
 /// The merged document, ready to send.
@@ -103,8 +115,10 @@ pub(crate) fn router(merged: watch::Receiver<Bytes>) -> Router {
 #[utoipa::path(
     get,
     path = "/openapi.json",
+    operation_id = "get_openapi",
     tag = "gateway",
-    responses((status = 200, description = "OpenAPI 3.1; a service that has not answered yet is missing", body = Value))
+    responses((status = 200, description = "OpenAPI 3.1. A service that has not answered yet is missing; what one that is away said \
+        last stays, marked with `x-unavailable-since`", body = Object))
 )]
 async fn document(State(Merged(merged)): State<Merged>) -> impl IntoResponse {
     let document = merged.borrow().clone();
@@ -117,6 +131,8 @@ pub(crate) struct Documents {
     own: Value,
     /// By the service's name.
     known: BTreeMap<String, (Bytes, Value)>,
+    /// Of those that are known, since when each has not answered.
+    away: BTreeMap<String, DateTime<Utc>>,
     merged: watch::Sender<Bytes>,
 }
 
@@ -130,6 +146,7 @@ impl Documents {
             current,
             own: serde_json::to_value(own())?,
             known: BTreeMap::new(),
+            away: BTreeMap::new(),
             merged: watch::Sender::default(),
         };
         documents.publish();
@@ -164,6 +181,11 @@ impl Documents {
         }));
         let mut all = true;
         for (name, answer) in answers.await {
+            if answer.is_ok() {
+                self.away.remove(name);
+            } else if self.known.contains_key(name) {
+                self.away.entry(name.to_owned()).or_insert_with(Utc::now);
+            }
             match answer {
                 Ok(bytes) if self.known.get(name).is_some_and(|(old, _)| *old == bytes) => {}
                 Ok(bytes) => match serde_json::from_slice(&bytes) {
@@ -188,20 +210,27 @@ impl Documents {
 
     fn publish(&self) {
         let plan = self.current.plan();
-        let parts: Vec<Part<'_>> = plan
+        let documents: Vec<(&str, Cow<'_, Value>)> = plan
             .upstreams()
             .filter_map(|upstream| {
-                let (_, document) = self.known.get(upstream.name())?;
-                Some(Part {
-                    service: upstream.name(),
-                    document,
-                })
+                let name = upstream.name();
+                let (_, document) = self.known.get(name)?;
+                let away = self.away.get(name).copied();
+                Some((name, away::marked(document, away)))
             })
+            .collect();
+        let parts: Vec<Part<'_>> = documents
+            .iter()
+            .map(|(service, document)| Part { service, document })
             .collect();
         let routed =
             |service: &str, method: &str, path: &str| plan.table.is_routed(service, method, path);
-        let mut merged = merge(&self.own, &parts, routed);
-        aggregation::describe(&mut merged, &plan.table.routes);
+        let mut merged = complete(merge(&self.own, &parts, routed), &plan.table);
+        let away = self
+            .away
+            .iter()
+            .map(|(name, since)| (name.as_str(), *since));
+        away::tell(&mut merged, away);
         self.merged.send_replace(merged.to_string().into());
     }
 }

@@ -14,12 +14,13 @@ use super::{
 use crate::config::Config;
 
 /// Paths of the gateway's own, which no route may take.
-const OWN: [&str; 7] = [
+const OWN: [&str; 8] = [
     "/docs",
     "/docs/{*rest}",
     "/openapi.json",
     "/asyncapi.json",
     "/asyncapi",
+    "/asyncapi.css",
     "/health/{*rest}",
     "/metrics",
 ];
