@@ -1,7 +1,11 @@
 use std::time::Duration;
 
-use chassis::testing::{Line, TcpProxy, free_addr};
+use chassis::{
+    http::BearerToken,
+    testing::{Line, TcpProxy, free_addr},
+};
 use serde_json::{Value, json};
+use utoipa::{Modify as _, openapi::OpenApi};
 
 use crate::{
     stub::Stub,
@@ -25,9 +29,16 @@ fn document(path: &str, kind: &str) -> Value {
         },
         "components": {
             "schemas": { "Item": { "type": kind } },
-            "securitySchemes": { "bearer": { "type": "http", "scheme": "bearer" } },
+            "securitySchemes": security_schemes(),
         },
     })
+}
+
+/// What every service says of tokens, and the gateway, too.
+fn security_schemes() -> Value {
+    let mut document = OpenApi::default();
+    BearerToken.modify(&mut document);
+    serde_json::to_value(document).unwrap()["components"]["securitySchemes"].clone()
 }
 
 async fn merged(system: &System) -> Value {
