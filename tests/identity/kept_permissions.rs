@@ -15,7 +15,7 @@ use crate::common::{Client, Shop, until};
 const SOON: Duration = Duration::from_secs(5);
 
 /// Services that ask identity-svc.
-const SERVICES: [&str; 3] = ["inventory-svc", "order-svc", "worker"];
+const SERVICES: [&str; 4] = ["gateway", "inventory-svc", "order-svc", "worker"];
 
 /// The values of a metric, by its labels.
 async fn metric(shop: &Shop, name: &str) -> Vec<(String, f64)> {
