@@ -59,8 +59,7 @@ pub fn document() -> serde_json::Result<Value> {
             "version": env!("CARGO_PKG_VERSION"),
             "description": DESCRIPTION,
             "license": { "name": "MIT", "url": "https://spdx.org/licenses/MIT.html" },
-            "tags": TAGS.iter().map(|(name, description)| json!({ "name": name, "description": description }))
-                .collect::<Vec<_>>(),
+            "tags": TAGS.map(|(name, _)| tag(name)),
         },
         "defaultContentType": CONTENT_TYPE,
         "servers": { "rabbitmq": {
@@ -75,6 +74,10 @@ pub fn document() -> serde_json::Result<Value> {
         "components": {
             "messages": messages,
             "schemas": schemas,
+            "tags": TAGS
+                .map(|(name, description)| (name, json!({ "name": name, "description": description })))
+                .into_iter()
+                .collect::<Value>(),
             "securitySchemes": { "user": {
                 "type": "userPassword",
                 "description": "A user of RabbitMQ that may read from the exchange and configure, write and read its own queues",
@@ -96,8 +99,11 @@ const TAGS: [(&str, &str); 5] = [
 ];
 
 fn tags(event: &Event) -> Value {
-    let tag = event.kind.split('.').next();
-    json!([{ "name": tag }])
+    json!(event.kind.split('.').next().map(tag).as_slice())
+}
+
+fn tag(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/tags/{name}") })
 }
 
 /// The first sentence of a description, without its full stop.

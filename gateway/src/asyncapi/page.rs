@@ -67,10 +67,10 @@ impl<'a> Text<'a> {
 pub(super) fn render(document: &Value) -> anyhow::Result<String> {
     let info = &document["info"];
     let groups = info["tags"].as_array().into_iter().flatten().map(|tag| {
-        let name = text(&tag["name"]);
+        let name = type_name(&tag["$ref"]).unwrap_or_default();
         Group {
             name,
-            description: text(&tag["description"]),
+            description: text(&document["components"]["tags"][name]["description"]),
             events: events(document, name),
         }
     });
@@ -100,6 +100,7 @@ fn texts(value: &Value) -> Vec<&str> {
     value.as_array().into_iter().flatten().map(text).collect()
 }
 
+/// What a reference leads to.
 fn type_name(reference: &Value) -> Option<&str> {
     Some(reference.as_str()?.rsplit_once('/')?.1)
 }
@@ -109,7 +110,7 @@ fn events<'a>(document: &'a Value, tag: &str) -> Vec<Event<'a>> {
     messages
         .into_iter()
         .flatten()
-        .filter(|(_, message)| message["tags"][0]["name"] == tag)
+        .filter(|(_, message)| type_name(&message["tags"][0]["$ref"]) == Some(tag))
         .map(|(kind, message)| {
             let own = &message["payload"]["allOf"][1];
             let properties = &own["properties"];

@@ -35,7 +35,6 @@ pub struct PointsData {
     pub order_id: Uuid,
     /// Points that this event moves.
     pub points: i64,
-    /// Of `points_reversed`: which way they went.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schema(nullable = false)]
     pub reversal: Option<Reversal>,
@@ -49,7 +48,7 @@ pub struct PointsData {
     pub withheld_total: Option<i64>,
 }
 
-/// Which points go back.
+/// Of `points_reversed`: which points went back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reversal {
