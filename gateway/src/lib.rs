@@ -7,6 +7,7 @@
 )]
 
 mod api_keys;
+mod asyncapi;
 mod config;
 mod gate;
 mod headers;
@@ -21,6 +22,7 @@ use chassis::{Service, auth::Auth, grpc::Peers};
 use http::{HeaderName, HeaderValue, header};
 use tower_http::set_header::SetResponseHeaderLayer;
 
+pub use asyncapi::document as asyncapi;
 pub use config::{Config, Origin};
 pub use openapi::{merged as merged_openapi, own as openapi};
 
@@ -52,6 +54,7 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
     let router = gate::router(Arc::new(gate))
         .merge(health::router(Arc::new(probe)))
         .merge(openapi::router(documents.merged()))
+        .merge(asyncapi::router()?)
         // One layer, not two: each costs every request an allocation.
         .layer((
             default_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

@@ -12,8 +12,12 @@ pub const CONTENT_TYPE: &str = "application/cloudevents+json";
 const SPEC_VERSION: &str = "1.0";
 
 /// One event. `data` stays unparsed until a consumer knows, from `type`, what it is.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(
+    description = "The envelope of every event: CloudEvents 1.0, structured JSON. What `data` is follows from `type`."
+)]
 pub struct CloudEvent {
+    /// `1.0`.
     pub specversion: String,
     /// Unique for ever; consumers deduplicate by it.
     pub id: Uuid,
@@ -25,13 +29,17 @@ pub struct CloudEvent {
     /// The id of the aggregate that changed.
     pub subject: String,
     pub time: DateTime<Utc>,
+    /// `application/json`.
     pub datacontenttype: String,
     /// W3C Trace Context of the request that caused the event.
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(nullable = false)]
     pub traceparent: Option<String>,
     /// The aggregate's version after the change. Of two events of one subject, the higher is the newer.
     #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(nullable = false)]
     pub aggregateversion: Option<i64>,
+    #[schema(value_type = Object)]
     pub data: Box<RawValue>,
 }
 

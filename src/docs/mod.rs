@@ -60,9 +60,17 @@ fn documents() -> anyhow::Result<Vec<(&'static str, String)>> {
     let openapi = openapi()?;
     Ok(vec![
         (
+            "asyncapi.json",
+            serde_json::to_string_pretty(&gateway::asyncapi()?)? + "\n",
+        ),
+        (
             "openapi.json",
             serde_json::to_string_pretty(&openapi)? + "\n",
         ),
         ("permissions.md", permissions::page(&openapi)?),
     ])
 }
+
+#[cfg(test)]
+#[path = "openapi_tests.rs"]
+mod tests;

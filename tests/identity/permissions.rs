@@ -104,6 +104,7 @@ pub(crate) fn table() -> Vec<Row> {
         row("GET", "/health/live", Anyone, 200),
         row("GET", "/health/ready", Anyone, 200),
         row("GET", "/openapi.json", Anyone, 200),
+        row("GET", "/asyncapi.json", Anyone, 200),
         row("GET", "/.well-known/jwks.json", Anyone, 200),
         row("POST", "/v1/auth/register", Anyone, 201)
             .with(json!({"email": "{me}@people.example", "password": "correct horse battery", "name": "Ann"})),

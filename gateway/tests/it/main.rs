@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod api_keys;
+mod asyncapi;
 mod auth;
 mod faults;
 mod forwarding;
