@@ -11,6 +11,7 @@ pub mod grpc;
 pub mod health;
 pub mod http;
 pub mod idempotency;
+pub mod openapi;
 pub mod ops;
 pub mod postgres;
 pub mod progress;

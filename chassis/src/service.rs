@@ -86,9 +86,12 @@ impl Service {
         router: axum::Router,
         openapi: utoipa::openapi::OpenApi,
     ) -> anyhow::Result<SocketAddr> {
+        let mut openapi = serde_json::to_value(openapi)?;
+        crate::openapi::complete(&mut openapi);
+        let docs = utoipa_swagger_ui::SwaggerUi::new("/docs");
         let router = router
             .merge(server::health_routes(&self.health))
-            .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", openapi));
+            .merge(docs.external_url_unchecked("/openapi.json", openapi));
         self.serve_http_bare(addr, router).await
     }
 

@@ -110,6 +110,7 @@ pub(crate) fn router(probe: Arc<Probe>) -> Router {
 #[utoipa::path(
     get,
     path = "/health/live",
+    operation_id = "get_liveness",
     tag = "gateway",
     responses((status = 200, description = "It does", body = Liveness))
 )]
@@ -123,6 +124,7 @@ pub(crate) async fn live() -> Json<Liveness> {
 #[utoipa::path(
     get,
     path = "/health/ready",
+    operation_id = "get_readiness",
     tag = "gateway",
     responses(
         (status = 200, description = "All parts are up", body = Readiness),

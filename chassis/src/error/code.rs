@@ -118,7 +118,7 @@ impl Code {
         }
     }
 
-    pub(super) fn from_http(status: u16) -> Option<Self> {
+    pub(crate) fn from_http(status: u16) -> Option<Self> {
         Self::ALL
             .into_iter()
             .find(|code| code.http().as_u16() == status)

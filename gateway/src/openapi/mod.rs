@@ -1,12 +1,15 @@
 //! One OpenAPI document of the whole system: what the services say of the calls that the gateway passes on to them,
 //! and the gateway's own pages.
 
+mod away;
+mod front;
 mod merge;
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use axum::{Router, extract::State, response::IntoResponse, routing::get};
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::future::join_all;
 use http::header::CONTENT_TYPE;
 use serde_json::Value;
@@ -18,7 +21,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use merge::{Part, merge};
 
 use crate::{
-    health,
+    asyncapi, health,
     proxy::Proxy,
     routes::{Upstream, routed},
 };
@@ -33,9 +36,11 @@ const PATH: &str = "/openapi.json";
 #[openapi(
     info(
         title = "EasyOrder",
-        description = "The public interface. Errors are problem documents (RFC 9457); every answer has an `x-request-id`."
+        description = "The public interface. Errors are problem documents (RFC 9457); every answer has an `x-request-id`. \
+            What happens is told by [events](/asyncapi), too."
     ),
-    paths(document, health::live, health::ready),
+    components(schemas(chassis::Problem)),
+    paths(document, asyncapi::json, health::live, health::ready),
     tags((name = "gateway", description = "The gateway itself"))
 )]
 struct Own;
@@ -66,7 +71,18 @@ pub fn merged(
             document,
         })
         .collect();
-    Ok(merge(&serde_json::to_value(own())?, &parts, routed))
+    Ok(complete(merge(
+        &serde_json::to_value(own())?,
+        &parts,
+        routed,
+    )))
+}
+
+/// With what no service says of itself.
+fn complete(mut merged: Value) -> Value {
+    front::answers(&mut merged);
+    chassis::openapi::complete(&mut merged);
+    merged
 }
 
 /// The merged document, ready to send.
@@ -85,8 +101,10 @@ pub(crate) fn router(merged: watch::Receiver<Bytes>) -> Router {
 #[utoipa::path(
     get,
     path = "/openapi.json",
+    operation_id = "get_openapi",
     tag = "gateway",
-    responses((status = 200, description = "OpenAPI 3.1; a service that has not answered yet is missing", body = Value))
+    responses((status = 200, description = "OpenAPI 3.1. A service that has not answered yet is missing; what one that is away said \
+        last stays, marked with `x-unavailable-since`", body = Object))
 )]
 async fn document(State(Merged(merged)): State<Merged>) -> impl IntoResponse {
     let document = merged.borrow().clone();
@@ -98,6 +116,8 @@ pub(crate) struct Documents {
     proxy: Arc<Proxy>,
     own: Value,
     known: [Option<(Bytes, Value)>; Upstream::ALL.len()],
+    /// Of those that are known, since when each has not answered.
+    away: [Option<DateTime<Utc>>; Upstream::ALL.len()],
     merged: watch::Sender<Bytes>,
 }
 
@@ -111,6 +131,7 @@ impl Documents {
             proxy,
             own: serde_json::to_value(own())?,
             known: [const { None }; Upstream::ALL.len()],
+            away: [None; Upstream::ALL.len()],
             merged: watch::Sender::default(),
         };
         documents.publish();
@@ -142,7 +163,16 @@ impl Documents {
         let answers = join_all(Upstream::ALL.map(|upstream| fetch(proxy, upstream))).await;
         let mut changed = false;
         let mut all = true;
-        for ((upstream, known), answer) in Upstream::ALL.iter().zip(&mut self.known).zip(answers) {
+        let services = Upstream::ALL
+            .iter()
+            .zip(&mut self.known)
+            .zip(&mut self.away);
+        for (((upstream, known), away), answer) in services.zip(answers) {
+            let answers = answer.is_ok();
+            if known.is_some() && away.is_some() == answers {
+                *away = (!answers).then(Utc::now);
+                changed = true;
+            }
             match answer {
                 Ok(bytes) if known.as_ref().is_some_and(|(old, _)| *old == bytes) => {}
                 Ok(bytes) => match serde_json::from_slice(&bytes) {
@@ -169,18 +199,24 @@ impl Documents {
     }
 
     fn publish(&self) {
-        let parts: Vec<Part<'_>> = Upstream::ALL
-            .iter()
+        let services = || Upstream::ALL.into_iter().zip(self.away);
+        let documents: Vec<(Upstream, Cow<'_, Value>)> = services()
             .zip(&self.known)
-            .filter_map(|(upstream, known)| {
+            .filter_map(|((upstream, away), known)| {
                 let (_, document) = known.as_ref()?;
-                Some(Part {
-                    service: *upstream,
-                    document,
-                })
+                Some((upstream, away::marked(document, away)))
             })
             .collect();
-        let merged = merge(&self.own, &parts, routed);
+        let parts: Vec<Part<'_>> = documents
+            .iter()
+            .map(|(service, document)| Part {
+                service: *service,
+                document,
+            })
+            .collect();
+        let mut merged = complete(merge(&self.own, &parts, routed));
+        let away = services().filter_map(|(upstream, away)| Some((upstream.name(), away?)));
+        away::tell(&mut merged, away);
         self.merged.send_replace(merged.to_string().into());
     }
 }

@@ -58,7 +58,12 @@ fn paths(document: &Value) -> Vec<&str> {
         .collect()
 }
 
-const OWN: [&str; 3] = ["/health/live", "/health/ready", "/openapi.json"];
+const OWN: [&str; 4] = [
+    "/asyncapi.json",
+    "/health/live",
+    "/health/ready",
+    "/openapi.json",
+];
 
 #[tokio::test]
 async fn the_documents_of_all_services_become_one() {
@@ -152,6 +157,46 @@ async fn the_last_known_part_of_a_service_stays() {
     worker.set_openapi(document("/v1/jobs", "object"));
     let document = merged_with(&system, "/v1/jobs").await;
     assert!(document["paths"]["/v1/orders"].is_object());
+
+    let is_away = |document: &Value| {
+        let marked = |path: &str| document["paths"][path]["get"]["x-unavailable-since"].is_string();
+        assert!(!marked("/v1/jobs"), "it is there");
+        let description = document["info"]["description"].as_str().unwrap();
+        assert_eq!(
+            description.contains("order-svc has not"),
+            marked("/v1/orders")
+        );
+        marked("/v1/orders")
+    };
+    assert!(is_away(&document));
+    line.set(Line::Up);
+    let mut patience = 100;
+    while is_away(&merged(&system).await) {
+        patience -= 1;
+        assert!(patience > 0, "it is back");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_the_gateway_itself_answers_is_said_of_each_operation() {
+    let system = System::start().await;
+    system.order.set_openapi(document("/v1/orders", "object"));
+    let again =
+        System::start_with(|config| config.order_http_url = origin(system.order.addr)).await;
+    let document = merged_with(&again, "/v1/orders").await;
+    let responses = &document["paths"]["/v1/orders"]["get"]["responses"];
+    for (status, kind) in [
+        ("401", "unauthenticated"),
+        ("429", "too-many-requests"),
+        ("503", "unavailable"),
+        ("504", "deadline-exceeded"),
+    ] {
+        let kind = format!("urn:problem-type:{kind}");
+        assert_eq!(responses[status]["x-problem-types"], json!([kind]));
+    }
+    assert!(responses["429"]["headers"]["Retry-After"].is_object());
+    assert!(document["components"]["schemas"]["Problem"].is_object());
 }
 
 #[tokio::test]
