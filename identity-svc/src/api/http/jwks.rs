@@ -48,6 +48,7 @@ impl From<&PublicKey> for JsonWebKey {
 #[utoipa::path(
     get,
     path = "/.well-known/jwks.json",
+    operation_id = "get_jwks",
     tag = "auth",
     responses((status = 200, description = "The public keys", body = Jwks))
 )]

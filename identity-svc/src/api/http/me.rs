@@ -18,6 +18,7 @@ use crate::{api::http::person::session_required, service::Identity};
 #[derive(Serialize, ToSchema)]
 pub struct Me {
     id: Uuid,
+    #[schema(example = "ann@example.com", format = "email")]
     email: String,
     name: String,
     /// Whether the mail that goes to the address was seen to be read.
@@ -32,6 +33,7 @@ pub struct Me {
 #[utoipa::path(
     get,
     path = "/v1/me",
+    operation_id = "get_me",
     tag = "users",
     security(("bearer" = [])),
     responses(

@@ -60,27 +60,35 @@ impl From<CodeBatchView> for BatchBody {
 #[schema(as = NewDiscountCodeBatch)]
 pub(super) struct NewBatch {
     /// How the codes begin: 1 to 28 letters, digits, `_`, `-`, the first a letter or digit. 12 random characters follow.
-    #[schema(example = "XMAS-")]
+    #[schema(
+        example = "XMAS-",
+        max_length = 28,
+        pattern = "^[A-Za-z0-9][A-Za-z0-9_-]{0,27}$"
+    )]
     prefix: String,
     /// How many codes to make, 1 to 10,000.
-    #[schema(example = 1000)]
+    #[schema(example = 1000, minimum = 1, maximum = 10_000)]
     size: i64,
     kind: Kind,
     /// 1 to 100 percent, or minor units of the shop's currency.
-    #[schema(example = 10)]
+    #[schema(example = 10, minimum = 1, maximum = 1_000_000_000)]
     value: i64,
     /// Of a percentage only: it takes at most this much off, in minor units.
+    #[schema(example = 5000, minimum = 1, maximum = 1_000_000_000)]
     max_discount: Option<i64>,
     /// The whole order must cost at least this much, in minor units.
-    #[schema(default = 0)]
+    #[schema(default = 0, minimum = 0, maximum = 1_000_000_000)]
     min_subtotal: Option<i64>,
     /// For these products alone, 1 to 200; not with `category`.
+    #[schema(example = json!(["85123A-255"]), min_items = 1, max_items = 200)]
     skus: Option<Vec<String>>,
     /// For the products of this category alone; not with `skus`.
+    #[schema(example = json!(null), min_length = 1, max_length = 100)]
     category: Option<String>,
     /// The first moment at which the codes hold.
     starts_at: Option<DateTime<Utc>>,
     /// The first moment at which they hold no more.
+    #[schema(example = "2026-12-31T23:59:59Z")]
     ends_at: Option<DateTime<Utc>>,
     #[schema(default = true)]
     active: Option<bool>,
@@ -88,8 +96,8 @@ pub(super) struct NewBatch {
 
 /// List batches of codes
 ///
-/// Newest first. Needs `incentives:manage`.
-#[utoipa::path(get, path = "/v1/discount-code-batches", tag = "discount codes", security(("bearer" = [])), params(Page),
+/// Newest first.
+#[utoipa::path(get, path = "/v1/discount-code-batches", operation_id = "list_discount_code_batches", tag = "discount codes", security(("bearer" = [])), params(Page),
     responses((status = 200, description = "A page of batches", body = List<BatchBody>), NotPermitted<IncentivesManage>,
         (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn list(
@@ -106,10 +114,8 @@ pub(super) async fn list(
 }
 
 /// Get a batch of codes
-///
-/// Needs `incentives:manage`.
-#[utoipa::path(get, path = "/v1/discount-code-batches/{id}", tag = "discount codes", security(("bearer" = [])),
-    params(("id" = Uuid, Path)),
+#[utoipa::path(get, path = "/v1/discount-code-batches/{id}", operation_id = "get_discount_code_batch", tag = "discount codes", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The batch's id")),
     responses((status = 200, description = "The batch", body = BatchBody), NotPermitted<IncentivesManage>,
         (status = 404, description = "No such batch", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn get(
@@ -128,8 +134,8 @@ pub(super) async fn get(
 /// Make a batch of codes
 ///
 /// As many codes as asked for, which nobody can guess, each to be used once. Send an `Idempotency-Key`, so that a retry makes no
-/// second batch. Needs `incentives:manage`.
-#[utoipa::path(post, path = "/v1/discount-code-batches", tag = "discount codes", request_body = NewBatch,
+/// second batch.
+#[utoipa::path(post, path = "/v1/discount-code-batches", operation_id = "create_discount_code_batch", tag = "discount codes", request_body = NewBatch,
     security(("bearer" = [])), params(("Idempotency-Key" = Option<String>, Header)),
     responses((status = 201, description = "Made", body = BatchBody), NotPermitted<IncentivesManage>,
         (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json")))]
@@ -174,10 +180,10 @@ pub(super) async fn create(
 
 /// Export the codes of a batch
 ///
-/// All of them in one answer, with a first row that names the columns: `code,used`. Needs `incentives:manage`.
-#[utoipa::path(get, path = "/v1/discount-code-batches/{id}/codes", tag = "discount codes", security(("bearer" = [])),
-    params(("id" = Uuid, Path)),
-    responses((status = 200, description = "The codes", body = String, content_type = "text/csv"), NotPermitted<IncentivesManage>,
+/// All of them in one answer, with a first row that names the columns: `code,used`.
+#[utoipa::path(get, path = "/v1/discount-code-batches/{id}/codes", operation_id = "export_discount_code_batch", tag = "discount codes", security(("bearer" = [])),
+    params(("id" = Uuid, Path, description = "The batch's id")),
+    responses((status = 200, description = "The codes", body = String, content_type = "text/csv", example = "code,used\r\nXMAS-7KQ2X0M49TRB,0\r\n"), NotPermitted<IncentivesManage>,
         (status = 404, description = "No such batch", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn export(
     State(app): State<Arc<App>>,

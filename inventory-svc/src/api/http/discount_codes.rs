@@ -50,8 +50,7 @@ pub(super) struct CodeBody {
     /// As it was written; it is found whatever the case.
     #[schema(example = "Spring10")]
     code: String,
-    /// percent or fixed.
-    #[schema(example = "percent")]
+    #[schema(value_type = Kind)]
     kind: String,
     /// Whole percent, or minor units.
     #[schema(example = 10)]
@@ -67,6 +66,7 @@ pub(super) struct CodeBody {
     /// The first moment at which the code holds.
     starts_at: Option<DateTime<Utc>>,
     /// The first moment at which it holds no more.
+    #[schema(example = "2026-12-31T23:59:59Z")]
     ends_at: Option<DateTime<Utc>>,
     max_uses: Option<i64>,
     max_uses_per_customer: Option<i64>,
@@ -75,6 +75,7 @@ pub(super) struct CodeBody {
     used: i64,
     /// The batch with which it was made.
     batch_id: Option<Uuid>,
+    #[schema(example = 1)]
     version: i64,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -109,26 +110,36 @@ impl From<DiscountCodeView> for CodeBody {
 #[schema(as = NewDiscountCode)]
 pub(super) struct NewCode {
     /// 3 to 40 letters, digits, `_`, `-`, the first a letter or digit.
-    #[schema(example = "Spring10")]
+    #[schema(
+        example = "Spring10",
+        max_length = 40,
+        pattern = "^[A-Za-z0-9][A-Za-z0-9_-]{2,39}$"
+    )]
     code: String,
     kind: Kind,
     /// 1 to 100 percent, or minor units of the shop's currency.
-    #[schema(example = 10)]
+    #[schema(example = 10, minimum = 1, maximum = 1_000_000_000)]
     value: i64,
     /// Of a percentage only: it takes at most this much off, in minor units.
+    #[schema(example = 5000, minimum = 1, maximum = 1_000_000_000)]
     max_discount: Option<i64>,
     /// The whole order must cost at least this much, in minor units.
-    #[schema(default = 0)]
+    #[schema(default = 0, minimum = 0, maximum = 1_000_000_000)]
     min_subtotal: Option<i64>,
     /// For these products alone, 1 to 200; not with `category`.
+    #[schema(example = json!(["85123A-255"]), min_items = 1, max_items = 200)]
     skus: Option<Vec<String>>,
     /// For the products of this category alone; not with `skus`.
+    #[schema(example = json!(null), min_length = 1, max_length = 100)]
     category: Option<String>,
     /// The first moment at which the code holds.
     starts_at: Option<DateTime<Utc>>,
     /// The first moment at which it holds no more.
+    #[schema(example = "2026-12-31T23:59:59Z")]
     ends_at: Option<DateTime<Utc>>,
+    #[schema(example = 1000, minimum = 1, maximum = 1_000_000_000)]
     max_uses: Option<i64>,
+    #[schema(example = 1, minimum = 1, maximum = 1_000_000_000)]
     max_uses_per_customer: Option<i64>,
     #[schema(default = true)]
     active: Option<bool>,
@@ -136,38 +147,37 @@ pub(super) struct NewCode {
 
 /// What is absent stays as it is; null takes it away. What kind of code it is stays.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 #[schema(as = DiscountCodePatch)]
-#[derive(Default)]
 pub(super) struct CodePatch {
-    #[serde(deserialize_with = "present")]
-    #[schema(value_type = Option<i64>, nullable = false)]
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<i64>, nullable = false, example = 15, minimum = 1, maximum = 1_000_000_000)]
     value: Option<i64>,
-    #[serde(deserialize_with = "present")]
-    #[schema(value_type = Option<i64>)]
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<i64>, example = 5000, minimum = 1, maximum = 1_000_000_000)]
     max_discount: Option<Option<i64>>,
-    #[serde(deserialize_with = "present")]
-    #[schema(value_type = Option<i64>)]
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<i64>, example = 2000, minimum = 0, maximum = 1_000_000_000)]
     min_subtotal: Option<Option<i64>>,
-    #[serde(deserialize_with = "present")]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Vec<String>>, example = json!(["85123A-255"]), min_items = 1, max_items = 200)]
     skus: Option<Option<Vec<String>>>,
-    #[serde(deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, example = json!(null), min_length = 1, max_length = 100)]
     category: Option<Option<String>>,
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<DateTime<Utc>>)]
     starts_at: Option<Option<DateTime<Utc>>>,
-    #[serde(deserialize_with = "present")]
-    #[schema(value_type = Option<DateTime<Utc>>)]
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<DateTime<Utc>>, example = "2026-12-31T23:59:59Z")]
     ends_at: Option<Option<DateTime<Utc>>>,
-    #[serde(deserialize_with = "present")]
-    #[schema(value_type = Option<i64>)]
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<i64>, example = 1000, minimum = 1, maximum = 1_000_000_000)]
     max_uses: Option<Option<i64>>,
-    #[serde(deserialize_with = "present")]
-    #[schema(value_type = Option<i64>)]
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<i64>, example = 1, minimum = 1, maximum = 1_000_000_000)]
     max_uses_per_customer: Option<Option<i64>>,
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<bool>, nullable = false)]
     active: Option<bool>,
 }
@@ -184,6 +194,7 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 pub(super) struct Which {
     /// The code's beginning, in any case.
     q: Option<String>,
+    /// Whether they can be used, as far as that hangs on `active`.
     active: Option<bool>,
     /// Codes of this batch; without it, the codes that are of none.
     batch_id: Option<Uuid>,
@@ -196,8 +207,8 @@ fn code(text: &str) -> Result<Code> {
 
 /// List discount codes
 ///
-/// By code. Codes of batches are shown by `batch_id` only. Needs `incentives:manage`.
-#[utoipa::path(get, path = "/v1/discount-codes", tag = "discount codes", security(("bearer" = [])), params(Which, Page),
+/// By code. Codes of batches are shown by `batch_id` only.
+#[utoipa::path(get, path = "/v1/discount-codes", operation_id = "list_discount_codes", tag = "discount codes", security(("bearer" = [])), params(Which, Page),
     responses((status = 200, description = "A page of codes", body = List<CodeBody>), NotPermitted<IncentivesManage>,
         (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn list(
@@ -218,10 +229,10 @@ pub(super) async fn list(
 
 /// Get a discount code
 ///
-/// It is found whatever the case. Needs `incentives:manage`.
-#[utoipa::path(get, path = "/v1/discount-codes/{code}", tag = "discount codes", security(("bearer" = [])),
-    params(("code" = String, Path)),
-    responses((status = 200, description = "The code", body = CodeBody), NotPermitted<IncentivesManage>,
+/// It is found whatever the case.
+#[utoipa::path(get, path = "/v1/discount-codes/{code}", operation_id = "get_discount_code", tag = "discount codes", security(("bearer" = [])),
+    params(("code" = String, Path, description = "The code; found whatever its case")),
+    responses((status = 200, description = "The code", body = CodeBody, headers(("ETag" = String, description = "The version, for `If-Match`"))), NotPermitted<IncentivesManage>,
         (status = 404, description = "No such code", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn get(
     State(app): State<Arc<App>>,
@@ -236,11 +247,11 @@ pub(super) async fn get(
 /// Add a discount code
 ///
 /// A percentage is of the products that the code is for, rounded half up to the minor unit. A fixed amount is at most what they
-/// cost. Either is divided among their lines in proportion, to the penny. Needs `incentives:manage`.
-#[utoipa::path(post, path = "/v1/discount-codes", tag = "discount codes", request_body = NewCode, security(("bearer" = [])),
+/// cost. Either is divided among their lines in proportion, to the penny.
+#[utoipa::path(post, path = "/v1/discount-codes", operation_id = "create_discount_code", tag = "discount codes", request_body = NewCode, security(("bearer" = [])),
     params(("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 201, description = "Added", body = CodeBody), NotPermitted<IncentivesManage>,
-        (status = 409, body = Problem, content_type = "application/problem+json", description = "The code is taken, perhaps by one that was removed after it was used"),
+    responses((status = 201, description = "Added", body = CodeBody, headers(("ETag" = String, description = "The version, for `If-Match`"))), NotPermitted<IncentivesManage>,
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "`code-exists`: the code is taken, perhaps by one that was removed after it was used"),
         (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn create(
     State(app): State<Arc<App>>,
@@ -281,10 +292,10 @@ pub(super) async fn create(
 
 /// Change a discount code
 ///
-/// Orders that used it keep their discount. Needs `incentives:manage`.
-#[utoipa::path(patch, path = "/v1/discount-codes/{code}", tag = "discount codes", request_body = CodePatch,
-    security(("bearer" = [])), params(("code" = String, Path), ("If-Match" = Option<String>, Header)),
-    responses((status = 200, description = "The code", body = CodeBody), NotPermitted<IncentivesManage>,
+/// Orders that used it keep their discount.
+#[utoipa::path(patch, path = "/v1/discount-codes/{code}", operation_id = "change_discount_code", tag = "discount codes", request_body = CodePatch,
+    security(("bearer" = [])), params(("code" = String, Path, description = "The code; found whatever its case"), ("If-Match" = Option<String>, Header)),
+    responses((status = 200, description = "The code", body = CodeBody, headers(("ETag" = String, description = "The version, for `If-Match`"))), NotPermitted<IncentivesManage>,
         (status = 404, description = "No such code", body = Problem, content_type = "application/problem+json"), (status = 412, description = "The code has changed since", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is not acceptable, for example fewer uses than there were", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn change(
@@ -318,9 +329,8 @@ pub(super) async fn change(
 /// Remove a discount code
 ///
 /// Orders that used it keep their discount, and its name stays taken. A code that was never used is gone without a trace.
-/// Needs `incentives:manage`.
-#[utoipa::path(delete, path = "/v1/discount-codes/{code}", tag = "discount codes", security(("bearer" = [])),
-    params(("code" = String, Path)),
+#[utoipa::path(delete, path = "/v1/discount-codes/{code}", operation_id = "remove_discount_code", tag = "discount codes", security(("bearer" = [])),
+    params(("code" = String, Path, description = "The code; found whatever its case")),
     responses((status = 204, description = "Removed"), NotPermitted<IncentivesManage>,
         (status = 404, description = "No such code", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn remove(

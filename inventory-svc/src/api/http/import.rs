@@ -128,12 +128,12 @@ fn too_large(detail: String) -> Error {
 /// many others there are. A dry run makes all the same checks.
 ///
 /// Needs `catalogue:manage`, and `stock:manage` if the file has the column `on_hand`.
-#[utoipa::path(post, path = "/v1/products/import", tag = "products", security(("bearer" = [])),
+#[utoipa::path(post, path = "/v1/products/import", operation_id = "import_products", tag = "products", security(("bearer" = [])),
     request_body(content = String, content_type = "text/csv", example = "sku,name,price,currency,on_hand\n85123A-255,WHITE HANGING HEART T-LIGHT HOLDER,255,GBP,100\n"),
     params(How, ("Idempotency-Key" = Option<String>, Header)),
     extensions(("x-permission-for-some" = json!(StockManage::NAME))),
     responses((status = 200, description = "What was done", body = ReportBody), NotPermitted<CatalogueManage>,
-        (status = 409, description = "Somebody else added one of the products just now", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`product-exists`: somebody else added one of the products just now", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The file is too long", body = Problem, content_type = "application/problem+json"), (status = 415, description = "It is no `text/csv`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Lines are not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn import(

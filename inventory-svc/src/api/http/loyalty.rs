@@ -115,17 +115,17 @@ impl From<PointsEntryView> for PointsEntry {
 #[serde(deny_unknown_fields)]
 pub(super) struct NewAdjustment {
     /// Not zero; negative takes points away, those that expire first in front.
-    #[schema(example = 100)]
+    #[schema(example = 100, minimum = -1_000_000_000, maximum = 1_000_000_000)]
     points: i64,
     /// 1 to 500 characters.
-    #[schema(example = "for the long wait")]
+    #[schema(example = "for the long wait", min_length = 1, max_length = 500)]
     reason: String,
 }
 
 /// See your points
 ///
 /// `ledger` is a page: pass its `next` as `after`.
-#[utoipa::path(get, path = "/v1/loyalty", tag = "loyalty", security(("bearer" = [])), params(Page),
+#[utoipa::path(get, path = "/v1/loyalty", operation_id = "get_own_loyalty", tag = "loyalty", security(("bearer" = [])), params(Page),
     responses((status = 200, description = "What you have and how it came about", body = LoyaltyBody),
         NotSignedIn, (status = 422, description = "A parameter is not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn own(
@@ -138,9 +138,9 @@ pub(super) async fn own(
 
 /// See a customer's points
 ///
-/// Needs `incentives:manage`. `ledger` is a page: pass its `next` as `after`. Who never had points has none.
-#[utoipa::path(get, path = "/v1/loyalty/{customer_id}", tag = "loyalty", security(("bearer" = [])),
-    params(("customer_id" = Uuid, Path), Page),
+/// `ledger` is a page: pass its `next` as `after`. Who never had points has none.
+#[utoipa::path(get, path = "/v1/loyalty/{customer_id}", operation_id = "get_customer_loyalty", tag = "loyalty", security(("bearer" = [])),
+    params(("customer_id" = Uuid, Path, description = "The customer's id"), Page),
     responses((status = 200, description = "What the customer has and how it came about", body = LoyaltyBody), NotPermitted<IncentivesManage>,
         (status = 422, description = "A parameter is not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn get(
@@ -166,12 +166,12 @@ async fn report(app: &App, customer_id: Uuid, page: Page) -> Result<Json<Loyalty
 
 /// Give a customer points, or take some away
 ///
-/// Needs `incentives:manage`. Send an `Idempotency-Key`, so that a retry books nothing twice.
-#[utoipa::path(post, path = "/v1/loyalty/{customer_id}/adjustments", tag = "loyalty", request_body = NewAdjustment,
-    security(("bearer" = [])), params(("customer_id" = Uuid, Path), ("Idempotency-Key" = Option<String>, Header)),
+/// Send an `Idempotency-Key`, so that a retry books nothing twice.
+#[utoipa::path(post, path = "/v1/loyalty/{customer_id}/adjustments", operation_id = "adjust_points", tag = "loyalty", request_body = NewAdjustment,
+    security(("bearer" = [])), params(("customer_id" = Uuid, Path, description = "The customer's id"), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 201, description = "What the customer has now", body = Points), NotPermitted<IncentivesManage>,
         (status = 409, description = "`not-enough-points`: the customer has fewer", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "A field is not acceptable, or the key came with another request", body = Problem, content_type = "application/problem+json")))]
+        (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn adjust(
     State(app): State<Arc<App>>,
     Permitted { caller, .. }: Permitted<IncentivesManage>,

@@ -28,10 +28,10 @@ use crate::{
 #[serde(deny_unknown_fields)]
 #[schema(as = Money)]
 pub(super) struct MoneyBody {
-    #[schema(example = 255)]
+    #[schema(example = 255, minimum = 0, maximum = 1_000_000_000)]
     amount: i64,
     /// ISO 4217.
-    #[schema(example = "GBP")]
+    #[schema(example = "GBP", pattern = "^[A-Z]{3}$")]
     currency: String,
 }
 
@@ -52,6 +52,7 @@ pub(super) struct ProductBody {
     low_threshold: Option<i64>,
     /// How many may be sold beyond what is on hand.
     backorder_limit: i64,
+    #[schema(example = 1)]
     version: i64,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -80,20 +81,28 @@ impl From<ProductView> for ProductBody {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewProduct {
-    /// 1 to 64 letters, digits, `.`, `_`, `-`.
-    #[schema(example = "85123A-255")]
+    /// 1 to 64 letters, digits, `.`, `_`, `-`; not `import`.
+    #[schema(
+        example = "85123A-255",
+        max_length = 64,
+        pattern = "^[A-Za-z0-9._-]{1,64}$"
+    )]
     sku: String,
     /// 1 to 200 characters.
-    #[schema(example = "WHITE HANGING HEART T-LIGHT HOLDER")]
+    #[schema(
+        example = "WHITE HANGING HEART T-LIGHT HOLDER",
+        min_length = 1,
+        max_length = 200
+    )]
     name: String,
     price: MoneyBody,
     /// 1 to 100 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(example = "Candles")]
+    #[schema(example = "Candles", min_length = 1, max_length = 100)]
     category: Option<String>,
     /// At this many to sell, or fewer, `inventory.stock_low` is said, once until there are more again. Pieces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 0, maximum = 1_000_000_000)]
+    #[schema(example = 10, minimum = 0, maximum = 1_000_000_000)]
     low_threshold: Option<i64>,
     /// How many pieces may be sold beyond what is on hand; without it none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -106,15 +115,16 @@ pub(super) struct NewProduct {
 #[serde(deny_unknown_fields)]
 pub(super) struct ProductPatch {
     /// 1 to 200 characters.
+    #[schema(example = "WHITE HANGING HEART", min_length = 1, max_length = 200)]
     name: Option<String>,
     price: Option<MoneyBody>,
     /// 1 to 100 characters; null takes it away.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, example = "Candles", min_length = 1, max_length = 100)]
     category: Option<Option<String>>,
     /// Pieces; null takes it away.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000_000)]
+    #[schema(value_type = Option<i64>, example = 10, minimum = 0, maximum = 1_000_000_000)]
     low_threshold: Option<Option<i64>>,
     /// Pieces. Not so few that orders hold more already.
     #[schema(minimum = 0, maximum = 1_000_000_000)]
@@ -176,7 +186,7 @@ pub(super) fn sku(text: &str) -> Result<Sku> {
 /// List products
 ///
 /// By SKU; those to which everything that is asked applies.
-#[utoipa::path(get, path = "/v1/products", tag = "products", params(Search, Page),
+#[utoipa::path(get, path = "/v1/products", operation_id = "list_products", tag = "products", params(Search, Page),
     responses((status = 200, description = "A page of products", body = List<ProductBody>), (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
@@ -195,8 +205,8 @@ pub(super) async fn list(
 }
 
 /// Get a product
-#[utoipa::path(get, path = "/v1/products/{sku}", tag = "products", params(("sku" = String, Path)),
-    responses((status = 200, description = "The product", body = ProductBody), (status = 404, description = "No product has this SKU", body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, path = "/v1/products/{sku}", operation_id = "get_product", tag = "products", params(("sku" = String, Path, description = "The product's SKU")),
+    responses((status = 200, description = "The product", body = ProductBody, headers(("ETag" = String, description = "The version, for `If-Match`"))), (status = 404, description = "No product has this SKU", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn get(
     State(app): State<Arc<App>>,
     Path(text): Path<String>,
@@ -211,11 +221,11 @@ pub(super) async fn get(
 
 /// Add a product
 ///
-/// A product that was removed comes back as this says, with the stock that there is of it. Needs `catalogue:manage`.
-#[utoipa::path(post, path = "/v1/products", tag = "products", request_body = NewProduct, security(("bearer" = [])),
+/// A product that was removed comes back as this says, with the stock that there is of it.
+#[utoipa::path(post, path = "/v1/products", operation_id = "create_product", tag = "products", request_body = NewProduct, security(("bearer" = [])),
     params(("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 201, description = "Added", body = ProductBody), NotPermitted<CatalogueManage>,
-        (status = 409, body = Problem, content_type = "application/problem+json", description = "The SKU is taken; or, of a product that comes back, orders hold more than `backorder_limit` allows"), (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, description = "Added", body = ProductBody, headers(("ETag" = String, description = "The version, for `If-Match`"))), NotPermitted<CatalogueManage>,
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "`product-exists`: the SKU is taken; `stock-is-reserved`: orders hold more of a product that comes back than `backorder_limit` allows"), (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     Permitted { caller, .. }: Permitted<CatalogueManage>,
@@ -252,11 +262,11 @@ pub(super) async fn create(
 
 /// Change a product
 ///
-/// Fields that are not there stay as they are. Orders keep the price at which they were placed. Needs `catalogue:manage`.
-#[utoipa::path(patch, path = "/v1/products/{sku}", tag = "products", request_body = ProductPatch,
-    security(("bearer" = [])), params(("sku" = String, Path), ("If-Match" = Option<String>, Header)),
-    responses((status = 200, description = "The product", body = ProductBody), NotPermitted<CatalogueManage>,
-        (status = 404, description = "No product has this SKU", body = Problem, content_type = "application/problem+json"), (status = 409, description = "Orders hold more than the new `backorder_limit` allows", body = Problem, content_type = "application/problem+json"),
+/// Fields that are not there stay as they are. Orders keep the price at which they were placed.
+#[utoipa::path(patch, path = "/v1/products/{sku}", operation_id = "change_product", tag = "products", request_body = ProductPatch,
+    security(("bearer" = [])), params(("sku" = String, Path, description = "The product's SKU"), ("If-Match" = Option<String>, Header)),
+    responses((status = 200, description = "The product", body = ProductBody, headers(("ETag" = String, description = "The version, for `If-Match`"))), NotPermitted<CatalogueManage>,
+        (status = 404, description = "No product has this SKU", body = Problem, content_type = "application/problem+json"), (status = 409, description = "`stock-is-reserved`: orders hold more than the new `backorder_limit` allows", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "The product has changed since", body = Problem, content_type = "application/problem+json"), (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn change(
     State(app): State<Arc<App>>,
@@ -293,9 +303,9 @@ pub(super) async fn change(
 
 /// Remove a product
 ///
-/// It is no longer sold; orders that have it stay as they are. Needs `catalogue:manage`.
-#[utoipa::path(delete, path = "/v1/products/{sku}", tag = "products", security(("bearer" = [])),
-    params(("sku" = String, Path)),
+/// It is no longer sold; orders that have it stay as they are.
+#[utoipa::path(delete, path = "/v1/products/{sku}", operation_id = "remove_product", tag = "products", security(("bearer" = [])),
+    params(("sku" = String, Path, description = "The product's SKU")),
     responses((status = 204, description = "Removed"), NotPermitted<CatalogueManage>,
         (status = 404, description = "No product has this SKU", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn remove(

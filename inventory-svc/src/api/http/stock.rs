@@ -97,6 +97,7 @@ impl From<MovementView> for Movement {
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ManualMovementKind)]
 pub(super) enum Kind {
     /// Goods came in.
     Receipt,
@@ -108,18 +109,19 @@ pub(super) enum Kind {
 #[serde(deny_unknown_fields)]
 pub(super) struct NewMovement {
     kind: Kind,
-    /// Pieces; an adjustment may be negative.
-    #[schema(example = 100)]
+    /// Pieces, not zero; an adjustment may be negative.
+    #[schema(example = 100, minimum = -1_000_000_000, maximum = 1_000_000_000)]
     quantity: i64,
-    #[schema(example = "delivery note 4711")]
+    /// At most 500 characters.
+    #[schema(example = "delivery note 4711", max_length = 500)]
     reason: Option<String>,
 }
 
 /// See the stock of a product
 ///
-/// Needs `stock:manage`. `movements` is a page: pass its `next` as `after`.
-#[utoipa::path(get, path = "/v1/products/{sku}/stock", tag = "stock", security(("bearer" = [])),
-    params(("sku" = String, Path), Page),
+/// `movements` is a page: pass its `next` as `after`.
+#[utoipa::path(get, path = "/v1/products/{sku}/stock", operation_id = "get_stock", tag = "stock", security(("bearer" = [])),
+    params(("sku" = String, Path, description = "The product's SKU"), Page),
     responses((status = 200, description = "The levels and how they came about", body = StockBody), NotPermitted<StockManage>,
         (status = 404, description = "No product has this SKU", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn get(
@@ -146,12 +148,12 @@ pub(super) async fn get(
 
 /// Book a stock movement
 ///
-/// Needs `stock:manage`. Send an `Idempotency-Key`, so that a retry books nothing twice.
-#[utoipa::path(post, path = "/v1/products/{sku}/stock-movements", tag = "stock", request_body = NewMovement,
-    security(("bearer" = [])), params(("sku" = String, Path), ("Idempotency-Key" = Option<String>, Header)),
+/// Send an `Idempotency-Key`, so that a retry books nothing twice.
+#[utoipa::path(post, path = "/v1/products/{sku}/stock-movements", operation_id = "book_stock_movement", tag = "stock", request_body = NewMovement,
+    security(("bearer" = [])), params(("sku" = String, Path, description = "The product's SKU"), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 201, description = "The levels after the movement", body = Levels), NotPermitted<StockManage>,
         (status = 404, description = "No product has this SKU", body = Problem, content_type = "application/problem+json"), (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json", description = "The adjustment would leave less than orders hold")))]
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "`stock-is-reserved`: the adjustment would leave less than orders hold")))]
 pub(super) async fn book(
     State(app): State<Arc<App>>,
     Permitted { caller, .. }: Permitted<StockManage>,

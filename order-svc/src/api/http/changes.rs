@@ -34,6 +34,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(super) struct OrderChange {
     /// All that is wanted of the order, 1 to 2,000; a SKU that is missing here is taken out.
+    #[schema(min_items = 1, max_items = 2_000)]
     lines: Vec<NewLine>,
 }
 
@@ -41,18 +42,20 @@ pub(super) struct OrderChange {
 #[serde(deny_unknown_fields)]
 pub(super) struct Cancellation {
     /// At most 500 characters.
-    #[schema(example = "changed my mind")]
+    #[schema(example = "changed my mind", min_length = 1, max_length = 500)]
     reason: Option<String>,
     /// What is not wanted any more; without it, the whole order.
+    #[schema(min_items = 1, max_items = 2_000)]
     lines: Option<Vec<NewLine>>,
 }
 
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Return {
+    #[schema(min_items = 1, max_items = 2_000)]
     lines: Vec<NewLine>,
     /// At most 500 characters.
-    #[schema(example = "broken on arrival")]
+    #[schema(example = "broken on arrival", min_length = 1, max_length = 500)]
     reason: Option<String>,
     /// Whether the goods can be sold again.
     #[serde(default = "yes")]
@@ -71,6 +74,15 @@ pub(super) struct UpdatePreview {
     difference: Difference,
     /// The order as it would be.
     order: OrderView,
+}
+
+/// For the document alone: the answer is one or the other.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "nobody makes one")]
+enum Updated {
+    Order(OrderView),
+    Preview(UpdatePreview),
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -136,16 +148,22 @@ fn changed(answer: Answer<OrderView>) -> Response {
 /// stock and discount with them. More is bought at today's price, under the order's discount code; what stays costs what it
 /// did. Needs `If-Match`: of two who change the order at once, one gets 412. With `dry_run` nothing changes, and the answer
 /// is the price difference.
-#[utoipa::path(patch, path = "/v1/orders/{id}", tag = "orders", request_body = OrderChange,
-    params(("id" = Uuid, Path), Trial, ("If-Match" = String, Header, description = "The `ETag` that you saw")),
+#[utoipa::path(patch, path = "/v1/orders/{id}", operation_id = "update_order", tag = "orders", request_body = OrderChange,
+    params(("id" = Uuid, Path, description = "The order's id"), Trial, ("If-Match" = String, Header, description = "The `ETag` that you saw")),
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "Changed; with `dry_run`, an `UpdatePreview`", body = OrderView),
+        (status = 200, description = "Changed; with `dry_run`, what that would make of the order", body = Updated, headers(("ETag" = String, description = "The version, for `If-Match`"))),
         NotOrderOwner,
-        (status = 409, description = "`illegal-transition`: the goods have left, or it was cancelled; `insufficient-stock`: `items` names each SKU with what is available", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`illegal-transition`: the goods have left, or it was cancelled; `insufficient-stock`: `items` names each SKU with what is available", body = Problem, content_type = "application/problem+json",
+            examples(("insufficient-stock" = (summary = "there is not so much", value = json!({
+                "type": "urn:problem-type:insufficient-stock", "title": "Conflict", "status": 409,
+                "detail": "not enough stock: 85123A-255 (asked for 6, available 2)",
+                "instance": "urn:request:0191f6c2-7f5e-7d3a-9c1e-2f4b8a6d0e11",
+                "items": [{ "sku": "85123A-255", "requested": 6, "available": 2 }] }))))),
         (status = 412, description = "The order has changed since", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json"),
-        (status = 428, description = "No `If-Match`", body = Problem, content_type = "application/problem+json"),
+        (status = 428, description = "`if-match-required`: send the `ETag` that you saw", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`reservations-busy`: too many wait for stock", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Try again in a moment", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn update(
     State(app): State<Arc<App>>,
@@ -185,16 +203,17 @@ pub(super) async fn update(
 /// Use a discount code or points for an order
 ///
 /// Before it is shipped; an order takes one code, and points once. What it takes off is allotted over the lines as they are.
-#[utoipa::path(post, path = "/v1/orders/{id}/incentive", tag = "orders", request_body = NewIncentive,
-    params(("id" = Uuid, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` that you saw"),
+#[utoipa::path(post, path = "/v1/orders/{id}/incentive", operation_id = "apply_incentive", tag = "orders", request_body = NewIncentive,
+    params(("id" = Uuid, Path, description = "The order's id"), ("If-Match" = Option<String>, Header, description = "The `ETag` that you saw"),
         ("Idempotency-Key" = Option<String>, Header, description = "Yours to choose, so that a retry takes no further effect")),
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "Applied; the same again changes nothing", body = OrderView),
+        (status = 200, description = "Applied; the same again changes nothing", body = OrderView, headers(("ETag" = String, description = "The version, for `If-Match`"))),
         NotOrderOwner,
         (status = 409, description = "`illegal-transition`: the goods have left, or it was cancelled; `incentive-already-applied`", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "The order has changed since", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A code or points that cannot be used", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`reservations-busy`: too many wait for stock", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Try again in a moment", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn apply_incentive(
     State(app): State<Arc<App>>,
@@ -222,12 +241,12 @@ pub(super) async fn apply_incentive(
 ///
 /// Before it is shipped. The whole of it again: the same answer, and nothing happens. A discount stays on the lines that it
 /// was allotted to.
-#[utoipa::path(post, path = "/v1/orders/{id}/cancel", tag = "orders", request_body = Cancellation,
-    params(("id" = Uuid, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` that you saw"),
+#[utoipa::path(post, path = "/v1/orders/{id}/cancel", operation_id = "cancel_order", tag = "orders", request_body = Cancellation,
+    params(("id" = Uuid, Path, description = "The order's id"), ("If-Match" = Option<String>, Header, description = "The `ETag` that you saw"),
         ("Idempotency-Key" = Option<String>, Header, description = "Yours to choose, so that a retry cancels no more")),
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "Cancelled", body = OrderView),
+        (status = 200, description = "Cancelled", body = OrderView, headers(("ETag" = String, description = "The version, for `If-Match`"))),
         NotOrderOwner,
         (status = 409, description = "`illegal-transition`: the goods have left", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "The order has changed since", body = Problem, content_type = "application/problem+json"),
@@ -256,12 +275,12 @@ pub(super) async fn cancel(
 /// Note that an order has left
 ///
 /// Once it is confirmed. Again: the same answer, and nothing happens.
-#[utoipa::path(post, path = "/v1/orders/{id}/ship", tag = "orders",
-    params(("id" = Uuid, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` that you saw")),
+#[utoipa::path(post, path = "/v1/orders/{id}/ship", operation_id = "ship_order", tag = "orders",
+    params(("id" = Uuid, Path, description = "The order's id"), ("If-Match" = Option<String>, Header, description = "The `ETag` that you saw")),
     security(("bearer" = [])),
     responses(
         NotOrdersManager,
-        (status = 200, description = "Shipped", body = OrderView),
+        (status = 200, description = "Shipped", body = OrderView, headers(("ETag" = String, description = "The version, for `If-Match`"))),
         (status = 404, description = "No order has this id", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`illegal-transition`: it is not confirmed", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "The order has changed since", body = Problem, content_type = "application/problem+json")))]
@@ -279,12 +298,12 @@ pub(super) async fn ship(
 /// Note that an order was delivered
 ///
 /// Once it is shipped. Again: the same answer, and nothing happens. The points that it earns can be spent from now on.
-#[utoipa::path(post, path = "/v1/orders/{id}/deliver", tag = "orders",
-    params(("id" = Uuid, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` that you saw")),
+#[utoipa::path(post, path = "/v1/orders/{id}/deliver", operation_id = "deliver_order", tag = "orders",
+    params(("id" = Uuid, Path, description = "The order's id"), ("If-Match" = Option<String>, Header, description = "The `ETag` that you saw")),
     security(("bearer" = [])),
     responses(
         NotOrdersManager,
-        (status = 200, description = "Delivered", body = OrderView),
+        (status = 200, description = "Delivered", body = OrderView, headers(("ETag" = String, description = "The version, for `If-Match`"))),
         (status = 404, description = "No order has this id", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`illegal-transition`: it is not shipped", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "The order has changed since", body = Problem, content_type = "application/problem+json")))]
@@ -307,13 +326,13 @@ pub(super) async fn deliver(
 ///
 /// Of an order that has left. Refunds what the pieces had really cost, after discount and points; points that were earned
 /// for them go back, and what was spent of these is taken off `refunded` a moment later.
-#[utoipa::path(post, path = "/v1/orders/{id}/returns", tag = "orders", request_body = Return,
-    params(("id" = Uuid, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` that you saw"),
+#[utoipa::path(post, path = "/v1/orders/{id}/returns", operation_id = "return_goods", tag = "orders", request_body = Return,
+    params(("id" = Uuid, Path, description = "The order's id"), ("If-Match" = Option<String>, Header, description = "The `ETag` that you saw"),
         ("Idempotency-Key" = Option<String>, Header, description = "Yours to choose, so that a retry returns no more")),
     security(("bearer" = [])),
     responses(
         NotOrdersManager,
-        (status = 200, description = "Taken back", body = OrderView),
+        (status = 200, description = "Taken back", body = OrderView, headers(("ETag" = String, description = "The version, for `If-Match`"))),
         (status = 404, description = "No order has this id", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`illegal-transition`: the goods have not left", body = Problem, content_type = "application/problem+json"),
         (status = 412, description = "The order has changed since", body = Problem, content_type = "application/problem+json"),

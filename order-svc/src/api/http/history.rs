@@ -14,7 +14,7 @@ use crate::application::{App, HistoryView, queries::GetHistory};
 /// See what happened to an order
 ///
 /// Who did what, and when, oldest first: of your own order; with `orders:manage`, of anybody's.
-#[utoipa::path(get, path = "/v1/orders/{id}/history", tag = "orders", params(("id" = Uuid, Path)), security(("bearer" = [])),
+#[utoipa::path(get, path = "/v1/orders/{id}/history", operation_id = "get_order_history", tag = "orders", params(("id" = Uuid, Path, description = "The order's id")), security(("bearer" = [])),
     responses(
         (status = 200, description = "What happened", body = HistoryView),
         NotOrderOwner))]

@@ -27,6 +27,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(super) struct NewOrder {
     /// 1 to 2,000; lines of one SKU are summed.
+    #[schema(min_items = 1, max_items = 2_000)]
     lines: Vec<NewLine>,
     incentive: Option<NewIncentive>,
 }
@@ -35,10 +36,14 @@ pub(super) struct NewOrder {
 #[serde(deny_unknown_fields)]
 #[schema(as = NewOrderLine)]
 pub(super) struct NewLine {
-    #[schema(example = "85123A-255")]
+    #[schema(
+        example = "85123A-255",
+        max_length = 64,
+        pattern = "^[A-Za-z0-9._-]{1,64}$"
+    )]
     sku: String,
     /// Pieces, 1 to 1,000,000.
-    #[schema(example = 6)]
+    #[schema(example = 6, minimum = 1, maximum = 1_000_000)]
     quantity: i64,
 }
 
@@ -49,7 +54,7 @@ pub(super) struct NewIncentive {
     #[schema(example = "SAVE10")]
     discount_code: Option<String>,
     /// All of them are redeemed, or the order is refused.
-    #[schema(example = 30)]
+    #[schema(example = 30, minimum = 0)]
     redeem_points: Option<i64>,
 }
 
@@ -85,6 +90,10 @@ pub(super) fn pieces(lines: Vec<NewLine>) -> Result<Pieces> {
 #[into_params(parameter_in = Query)]
 pub(super) struct Which {
     /// placed, confirmed, shipped, delivered or cancelled.
+    #[param(
+        example = "placed",
+        pattern = "^(placed|confirmed|shipped|delivered|cancelled)$"
+    )]
     status: Option<String>,
     /// Placed at or after.
     from: Option<DateTime<Utc>>,
@@ -104,14 +113,21 @@ pub(super) struct Which {
 ///
 /// Holds the stock and commits the order, or does nothing. Send the same key again after an error or a lost answer:
 /// the order is placed once, and the answer of a retry carries `Idempotency-Replayed: true`.
-#[utoipa::path(post, path = "/v1/orders", tag = "orders", request_body = NewOrder, security(("bearer" = [])),
+#[utoipa::path(post, path = "/v1/orders", operation_id = "place_order", tag = "orders", request_body = NewOrder, security(("bearer" = [])),
     params(("Idempotency-Key" = String, Header, description = "Yours to choose: 1 to 255 printable ASCII characters")),
     responses(
-        (status = 201, description = "Placed", body = OrderView),
-        (status = 400, description = "No idempotency key, or not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 201, description = "Placed", body = OrderView,
+            headers(("ETag" = String, description = "The version, for `If-Match`"), ("Location" = String, description = "Where the order is"))),
+        (status = 400, description = "`idempotency-key-required`: there is none; or the body is not JSON", body = Problem, content_type = "application/problem+json"),
         NotSignedIn,
-        (status = 409, description = "`insufficient-stock`: `items` names each SKU with what is available", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "A field is not acceptable, or the key came with another request", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`insufficient-stock`: `items` names each SKU with what is available", body = Problem, content_type = "application/problem+json",
+            examples(("insufficient-stock" = (summary = "there is not so much", value = json!({
+                "type": "urn:problem-type:insufficient-stock", "title": "Conflict", "status": 409,
+                "detail": "not enough stock: 85123A-255 (asked for 6, available 2)",
+                "instance": "urn:request:0191f6c2-7f5e-7d3a-9c1e-2f4b8a6d0e11",
+                "items": [{ "sku": "85123A-255", "requested": 6, "available": 2 }] }))))),
+        (status = 422, description = "A field is not acceptable", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`orders-busy`: too many wait to be written; `reservations-busy`: too many wait for stock", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Try again with the same key", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn create(
     State(app): State<Arc<App>>,
@@ -140,7 +156,7 @@ pub(super) async fn create(
 ///
 /// What the basket would cost you now, with the discount code and the points. Nothing is held. A code or points that
 /// cannot be used are left out, and the answer says why.
-#[utoipa::path(post, path = "/v1/orders/quote", tag = "orders", request_body = NewOrder, security(("bearer" = [])),
+#[utoipa::path(post, path = "/v1/orders/quote", operation_id = "quote_order", tag = "orders", request_body = NewOrder, security(("bearer" = [])),
     responses(
         (status = 200, description = "The price", body = QuoteView),
         NotSignedIn,
@@ -161,7 +177,7 @@ pub(super) async fn quote(
 /// List orders
 ///
 /// Newest first: your own; with `orders:manage`, everybody's. Of what was asked for, all must hold.
-#[utoipa::path(get, path = "/v1/orders", tag = "orders", params(Which, Page), security(("bearer" = [])),
+#[utoipa::path(get, path = "/v1/orders", operation_id = "list_orders", tag = "orders", params(Which, Page), security(("bearer" = [])),
     responses(
         (status = 200, description = "A page of orders", body = List<OrderView>),
         SeesOwnOrders,
@@ -199,9 +215,9 @@ pub(super) async fn list(
 /// Get an order
 ///
 /// Your own; with `orders:manage`, anybody's. Right after a change the answer waits until it shows it.
-#[utoipa::path(get, path = "/v1/orders/{id}", tag = "orders", params(("id" = Uuid, Path)), security(("bearer" = [])),
+#[utoipa::path(get, path = "/v1/orders/{id}", operation_id = "get_order", tag = "orders", params(("id" = Uuid, Path, description = "The order's id")), security(("bearer" = [])),
     responses(
-        (status = 200, description = "The order", body = OrderView),
+        (status = 200, description = "The order", body = OrderView, headers(("ETag" = String, description = "The version, for `If-Match`"))),
         NotOrderOwner,
         (status = 503, description = "It was placed a moment ago; try again", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn get(

@@ -21,7 +21,7 @@ use crate::application::{
 #[into_params(parameter_in = Query)]
 pub(super) struct Grouping {
     /// What makes a row: `day`, and nothing else so far.
-    #[param(example = "day")]
+    #[param(example = "day", pattern = "^day$")]
     by: Option<String>,
 }
 
@@ -75,7 +75,7 @@ pub(super) struct CustomerBody {
 /// Report sales
 ///
 /// What was ordered on each day, newest first.
-#[utoipa::path(get, path = "/v1/reports/orders", tag = "reports", params(Grouping, Period, Page), security(("bearer" = [])),
+#[utoipa::path(get, path = "/v1/reports/orders", operation_id = "report_sales", tag = "reports", params(Grouping, Period, Page), security(("bearer" = [])),
     responses(
         (status = 200, description = "A page of days", body = List<SalesView>),
         NotReportsReader,
@@ -100,7 +100,7 @@ pub(super) async fn sales(
 /// Report the use of incentives
 ///
 /// How each discount code was used on each day, newest first; and points that were redeemed without a code.
-#[utoipa::path(get, path = "/v1/reports/incentive-usage", tag = "reports", params(OfCode, Period, Page),
+#[utoipa::path(get, path = "/v1/reports/incentive-usage", operation_id = "report_incentive_usage", tag = "reports", params(OfCode, Period, Page),
     security(("bearer" = [])),
     responses(
         (status = 200, description = "A page of codes and days", body = List<UsageView>),
@@ -131,7 +131,7 @@ pub(super) async fn incentive_usage(
 /// Report customers
 ///
 /// What each has ordered; first those who ordered last.
-#[utoipa::path(get, path = "/v1/reports/customers", tag = "reports", params(Page), security(("bearer" = [])),
+#[utoipa::path(get, path = "/v1/reports/customers", operation_id = "report_customers", tag = "reports", params(Page), security(("bearer" = [])),
     responses(
         (status = 200, description = "A page of customers", body = List<CustomerView>),
         NotReportsReader,
@@ -148,7 +148,7 @@ pub(super) async fn customers(
 /// Report a customer
 ///
 /// What they have ordered, in each currency.
-#[utoipa::path(get, path = "/v1/reports/customers/{id}", tag = "reports", params(("id" = Uuid, Path)),
+#[utoipa::path(get, path = "/v1/reports/customers/{id}", operation_id = "report_customer", tag = "reports", params(("id" = Uuid, Path, description = "The customer's id")),
     security(("bearer" = [])),
     responses(
         (status = 200, description = "What they have ordered", body = CustomerBody),

@@ -21,8 +21,12 @@ pub struct OrderView {
     pub id: Uuid,
     pub customer_id: Uuid,
     /// placed, confirmed, shipped, delivered or cancelled.
-    #[schema(example = "placed")]
+    #[schema(
+        example = "placed",
+        pattern = "^(placed|confirmed|shipped|delivered|cancelled)$"
+    )]
     pub status: String,
+    #[schema(example = 1)]
     pub version: i64,
     /// ISO 4217.
     #[schema(example = "GBP")]

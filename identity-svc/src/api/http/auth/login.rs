@@ -11,7 +11,7 @@ use crate::{api::http::actor::From, service::Identity};
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Credentials {
-    #[schema(example = "ann@example.com")]
+    #[schema(example = "ann@example.com", format = "email")]
     email: String,
     #[schema(format = Password)]
     password: String,

@@ -16,7 +16,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct Registration {
     /// Upper and lower case are one.
-    #[schema(example = "ann@example.com")]
+    #[schema(example = "ann@example.com", format = "email", max_length = 254)]
     email: String,
     /// Any characters, as long as they are not guessed easily.
     #[schema(min_length = 15, max_length = 128, format = Password)]
@@ -28,7 +28,7 @@ pub struct Registration {
 #[derive(Serialize, ToSchema)]
 pub struct Registered {
     /// As it was understood.
-    #[schema(example = "ann@example.com")]
+    #[schema(example = "ann@example.com", format = "email", max_length = 254)]
     email: String,
     #[schema(example = "Ann Lee")]
     name: String,

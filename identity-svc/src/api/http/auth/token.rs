@@ -68,6 +68,7 @@ type Fields = Vec<(String, String)>;
 #[utoipa::path(
     post,
     path = "/v1/auth/token",
+    operation_id = "issue_token",
     tag = "auth",
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses(

@@ -13,6 +13,7 @@ use crate::service::Identity;
 #[utoipa::path(
     post,
     path = "/v1/me/email-verification",
+    operation_id = "request_email_verification",
     tag = "users",
     security(("bearer" = [])),
     responses(

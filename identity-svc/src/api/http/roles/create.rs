@@ -25,7 +25,11 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct NewRole {
     /// A lower-case letter, then lower-case letters, digits, `_` or `-`.
-    #[schema(max_length = 50, example = "night-shift")]
+    #[schema(
+        max_length = 50,
+        pattern = "^[a-z][a-z0-9_-]{0,49}$",
+        example = "night-shift"
+    )]
     name: String,
     #[schema(example = json!(["orders:manage", "reports:read"]))]
     permissions: Vec<String>,

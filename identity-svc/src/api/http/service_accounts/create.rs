@@ -21,7 +21,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct NewServiceAccount {
     /// A lower-case letter, then lower-case letters, digits, `_` or `-`.
-    #[schema(max_length = 50, example = "till")]
+    #[schema(max_length = 50, pattern = "^[a-z][a-z0-9_-]{0,49}$", example = "till")]
     name: String,
     #[schema(example = json!(["staff"]))]
     roles: Vec<String>,

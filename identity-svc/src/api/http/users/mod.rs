@@ -17,7 +17,7 @@ use crate::domain;
 #[derive(Serialize, ToSchema)]
 pub struct User {
     id: Uuid,
-    #[schema(example = "ann@example.com")]
+    #[schema(example = "ann@example.com", format = "email", max_length = 254)]
     email: String,
     #[schema(example = "Ann Lee")]
     name: String,
