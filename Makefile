@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # Sets the servers' addresses for the commands after it in the same shell.
 WITH_SERVICES = set -e; env="$$(deploy/local/services.sh)"; eval "$$env"
 
-.PHONY: help run test check services sql sql-check docs docs-check certs toolchain
+.PHONY: help run test check services sql sql-check docs docs-check lint-docs certs toolchain
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,7 @@ check: toolchain ## Format, lints, SQL metadata, generated documents
 	@$(WITH_SERVICES); deploy/local/sql.sh --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo run --quiet -- docs docs --check
+	@deploy/local/lint-docs.sh
 
 services: ## Find or start PostgreSQL and RabbitMQ; print what to export, if anything
 	@deploy/local/services.sh
@@ -39,11 +40,14 @@ sql: toolchain ## Refresh the metadata of the services' SQL (.sqlx) after changi
 sql-check: toolchain ## Fail if that metadata is out of date
 	@$(WITH_SERVICES); deploy/local/sql.sh --check
 
-docs: toolchain ## Write docs/openapi.json and docs/permissions.md from the code
+docs: toolchain ## Write docs/openapi.json, docs/asyncapi.json and docs/permissions.md from the code
 	@cargo run --quiet -- docs docs
 
 docs-check: toolchain ## Fail if one of them is out of date
 	@cargo run --quiet -- docs docs --check
+
+lint-docs: ## Lint the public documents with Redocly CLI, if npx is there
+	@deploy/local/lint-docs.sh
 
 certs: toolchain ## Make certificates for mutual TLS between the services, or renew them (var/certs)
 	@cargo run --quiet -- certs var/certs
