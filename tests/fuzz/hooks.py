@@ -118,22 +118,9 @@ if KEEPER:
             case.headers = {**(case.headers or {}), "Authorization": f"Bearer {token}"}
 
 
-def say_what_any_call_may_be_answered(document):
-    """What the document does not say yet: the answers to calls of any kind, and what may be a key."""
-    problem = {"description": "A problem", "content": {"application/problem+json": {}}}
-    for methods in document["paths"].values():
-        for operation in methods.values():
-            for status in ["400", "401", "413", "415", "429", "503", "504"]:
-                operation["responses"].setdefault(status, problem)
-            for parameter in operation.get("parameters", []):
-                if parameter["name"] == "Idempotency-Key":
-                    parameter["schema"] = {"type": "string", "pattern": "^[!#-~]{1,255}$"}
-
-
 @schemathesis.hook
 def before_load_schema(context, document):
     """Links from each collection to what is in it: what was listed or made is then read, changed, deleted."""
-    say_what_any_call_may_be_answered(document)
     for path, methods in document["paths"].items():
         for to in document["paths"]:
             below = re.fullmatch(re.escape(path) + r"/\{(\w+)\}.*", to)

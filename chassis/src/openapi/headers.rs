@@ -18,7 +18,11 @@ fn parameter(name: &str) -> Option<(&'static str, Value)> {
         ),
         "If-Match" => (
             "The `ETag` that you saw: if there has been a change since, nothing happens and the answer is 412.",
-            json!({ "type": "string", "pattern": "^(\\*|\"[0-9]{1,18}\")$", "example": "\"3\"" }),
+            json!({ "type": "string", "pattern": "^(\\*|\"[0-9]{1,18}(-[0-9]{1,18})?\")$", "example": "\"3\"" }),
+        ),
+        "Last-Event-ID" => (
+            "The `id` that came last, to go on after it.",
+            json!({ "type": "string", "pattern": "^[0-9]{1,18}$", "example": "1742" }),
         ),
         _ => return None,
     })

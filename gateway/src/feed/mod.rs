@@ -135,7 +135,8 @@ struct First {
 #[utoipa::path(get, path = "/v1/me/events", tag = "events", security(("bearer" = [])),
     params(("Last-Event-ID" = Option<String>, Header, description = "The `id` that came last")),
     responses(
-        (status = 200, description = "Events, until the client or the service ends it", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "Events, until the client or the service ends it", body = String, content_type = "text/event-stream",
+            example = "event: order.confirmed.v1\nid: 1742\ndata: {\"specversion\":\"1.0\",\"type\":\"order.confirmed.v1\"}\n\n"),
         NotSignedIn,
         (status = 429, description = "`too-many-streams`: 20 of yours are open", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Too many streams are open; try again", body = Problem, content_type = "application/problem+json")))]
@@ -172,10 +173,11 @@ struct Snapshot {
 /// it; only what is newer follows.
 #[utoipa::path(get, path = "/v1/orders/{id}/events", tag = "events", security(("bearer" = [])),
     params(
-        ("id" = Uuid, Path),
+        ("id" = Uuid, Path, description = "The order's id"),
         ("Last-Event-ID" = Option<String>, Header, description = "The `id` that came last")),
     responses(
-        (status = 200, description = "Events, until the client or the service ends it", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "Events, until the client or the service ends it", body = String, content_type = "text/event-stream",
+            example = "event: order.confirmed.v1\nid: 1742\ndata: {\"specversion\":\"1.0\",\"type\":\"order.confirmed.v1\"}\n\n"),
         NotOwner<OrdersManage>,
         (status = 429, description = "`too-many-streams`: 20 of yours are open", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The order was placed a moment ago, or too many streams are open; try again", body = Problem, content_type = "application/problem+json")))]

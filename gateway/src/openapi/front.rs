@@ -34,6 +34,7 @@ fn add_answers(operation: &mut Map<String, Value>) {
         ("404", "Nothing has this address", in_path),
         ("408", "The body came too slowly", has_body),
         ("413", "The body is too large", has_body),
+        ("415", "The body is of another type", has_body),
         ("422", "A value is not acceptable", asks),
         ("503", "A part of the system is away for a moment", true),
         ("504", "The service did not answer in time", true),
