@@ -55,36 +55,37 @@ enum Protocol {
 
 /// Routes that may become others while they are served. A request ends on those that it began on.
 #[derive(Clone)]
-pub struct HttpRoutes {
-    service: &'static str,
-    current: Arc<ArcSwap<Router>>,
-}
+pub struct HttpRoutes(Arc<ArcSwap<Router>>);
 
 impl HttpRoutes {
     /// With request contexts, `/metrics`, and problem documents for what is not routed.
     #[must_use]
     pub fn new(service: &'static str, router: Router) -> Self {
-        Self {
-            service,
-            current: Arc::new(ArcSwap::from_pointee(http_router(service, router))),
-        }
+        Self::within(service, router, |router| router)
     }
 
-    pub fn replace(&self, router: Router) {
-        self.current
-            .store(Arc::new(http_router(self.service, router)));
+    /// The same, with layers around all of it but the contexts.
+    #[must_use]
+    pub fn within(
+        service: &'static str,
+        router: Router,
+        layers: impl FnOnce(Router) -> Router,
+    ) -> Self {
+        let router = in_contexts(service, layers(completed(router)));
+        Self(Arc::new(ArcSwap::from_pointee(router)))
+    }
+
+    /// From now on these in place of the others.
+    pub fn replace(&self, routes: &Self) {
+        self.0.store(routes.0.load_full());
     }
 
     fn current(&self) -> Router {
-        Router::clone(&self.current.load())
+        Router::clone(&self.0.load())
     }
 }
 
-fn http_router(service: &'static str, router: Router) -> Router {
-    let scope = Scope {
-        service,
-        protocol: Protocol::Http,
-    };
+fn completed(router: Router) -> Router {
     router
         .route("/metrics", get(metrics))
         .fallback(async || Error::not_found("nothing has this address"))
@@ -95,7 +96,14 @@ fn http_router(service: &'static str, router: Router) -> Router {
                 "this address does not take this method",
             )
         })
-        .layer(middleware::from_fn_with_state(scope, in_context))
+}
+
+fn in_contexts(service: &'static str, router: Router) -> Router {
+    let scope = Scope {
+        service,
+        protocol: Protocol::Http,
+    };
+    router.layer(middleware::from_fn_with_state(scope, in_context))
 }
 
 /// Guarded routes with request contexts.

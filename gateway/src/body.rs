@@ -18,9 +18,13 @@ use tower_http::timeout::TimeoutBody;
 
 /// A request's body, of at most `limit` bytes, which nothing may come of for `pause` at most.
 pub(crate) fn incoming(body: Body, limit: u64, pause: Duration) -> (Body, Complete) {
+    if body.is_end_stream() {
+        return (Body::empty(), Complete(Arc::new(AtomicBool::new(true))));
+    }
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let complete = Complete(Arc::new(AtomicBool::new(body.is_end_stream())));
+    let complete = Complete(Arc::default());
     let body = Watched {
+        hint: body.size_hint(),
         inner: TimeoutBody::new(pause, Limited::new(body, limit)),
         complete: complete.clone(),
     };
@@ -41,6 +45,8 @@ pin_project! {
     struct Watched<B> {
         #[pin]
         inner: B,
+        // Before it is read: the timeout does not pass it on.
+        hint: SizeHint,
         complete: Complete,
     }
 }
@@ -70,7 +76,7 @@ impl<B: HttpBody<Data = Bytes>> HttpBody for Watched<B> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.hint.clone()
     }
 }
 
@@ -82,6 +88,7 @@ where
     G: Send + 'static,
 {
     Body::new(Holding {
+        hint: body.size_hint(),
         inner: TimeoutBody::new(pause, body),
         _guard: guard,
     })
@@ -91,6 +98,8 @@ pin_project! {
     struct Holding<B, G> {
         #[pin]
         inner: B,
+        // As above.
+        hint: SizeHint,
         _guard: G,
     }
 }
@@ -111,6 +120,6 @@ impl<B: HttpBody, G> HttpBody for Holding<B, G> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.hint.clone()
     }
 }

@@ -63,21 +63,21 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
         service.health().clone(),
     ));
 
-    let router = move || {
+    let routes = move || {
         let router = gate::router(&gate)
             .merge(health::router(probe.clone()))
             .merge(openapi::router(merged.clone()));
-        manners::apply(router, &gate)
+        HttpRoutes::within("gateway", router, |router| manners::apply(router, &gate))
     };
-    let routes = HttpRoutes::new("gateway", router());
+    let served = routes();
     service.background("openapi", async |stop| documents.refresh(stop).await);
-    let served = routes.clone();
+    let replaced = served.clone();
     service.background("routes", async move |stop| {
         while let Some(table) = source.changed(&stop).await {
             current.replace(table).await;
-            served.replace(router());
+            replaced.replace(&routes());
         }
     });
-    service.serve_http_bare(config.http_addr, routes).await?;
+    service.serve_http_bare(config.http_addr, served).await?;
     Ok(service)
 }

@@ -5,7 +5,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod aggregation;
 mod documents;
+mod kills;
 mod problems;
 mod readiness;
 mod tracing;

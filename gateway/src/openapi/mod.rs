@@ -9,10 +9,14 @@ use axum::{Router, extract::State, response::IntoResponse, routing::get};
 use bytes::Bytes;
 use chassis::http::BearerToken;
 use futures::future::join_all;
-use http::header::CONTENT_TYPE;
+use http::{
+    HeaderValue,
+    header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE},
+};
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::OpenApi as _;
 use utoipa_swagger_ui::SwaggerUi;
 
@@ -25,6 +29,9 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 const REFRESH: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
 /// Where each service has its document, and the gateway the merged one.
 const PATH: &str = "/openapi.json";
+/// Swagger UI loads nothing from elsewhere; it sets styles in its elements and has pictures in its style sheet.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                           connect-src 'self'; frame-ancestors 'none'";
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -74,10 +81,16 @@ struct Merged(watch::Receiver<Bytes>);
 
 /// The pages that show the merged document.
 pub(crate) fn router(merged: watch::Receiver<Bytes>) -> Router {
+    let page = Router::new()
+        .merge(SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from(PATH)))
+        .layer(SetResponseHeaderLayer::overriding(
+            CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(PAGE_POLICY),
+        ));
     Router::new()
         .route(PATH, get(document))
         .with_state(Merged(merged))
-        .merge(SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from(PATH)))
+        .merge(page)
 }
 
 /// The merged OpenAPI document

@@ -4,12 +4,18 @@
 
 mod api_keys;
 mod auth;
+mod caching;
 mod faults;
 mod forwarding;
 mod health;
 mod limits;
+mod manners;
 mod openapi;
+mod quotas;
+mod reload;
+mod retries;
 mod routing;
 mod stub;
 mod system;
 mod tokens;
+mod upstreams;

@@ -139,3 +139,8 @@ pub fn bad() -> Vec<(&'static str, String)> {
         ("subject that is no user", with("sub", json!("admin"))),
     ]
 }
+
+/// One of several that a user may have.
+pub fn valid_for(user: Uuid) -> String {
+    sign(&header(), &claims_with("sub", json!(user)), &key())
+}
