@@ -68,45 +68,39 @@ pub struct Measured {
 pub struct Answered {
     pub name: &'static str,
     /// As many requests as it answers.
-    pub peak: Vec<Peak>,
+    pub peak: Vec<Round>,
     /// At half of that.
-    pub half: Vec<Paced>,
+    pub half: Vec<Round>,
     /// At half of what the slowest target answers.
-    pub common: Vec<Paced>,
+    pub common: Vec<Round>,
 }
 
-pub struct Peak {
+/// A load of some seconds.
+pub struct Round {
+    /// What came by the clock; None: as much as was answered.
+    pub per_second: Option<f64>,
     pub tally: Tally,
     pub cpu: Cpu,
-}
-
-/// Requests by the clock.
-pub struct Paced {
-    pub per_second: f64,
-    pub tally: Tally,
 }
 
 /// The gateway when there is too much to do.
 pub struct Overloaded {
     pub request: &'static str,
-    pub peak: Vec<Tally>,
+    pub peak: Vec<Round>,
     /// The rounds of each of [`OVERLOADS`].
-    pub loads: Vec<Vec<Paced>>,
+    pub loads: Vec<Vec<Round>>,
 }
 
 impl Answered {
     pub fn peak_per_second(&self, seconds: Duration) -> Spread {
-        per_second(self.peak.iter().map(|peak| &peak.tally), seconds)
+        per_second(&self.peak, seconds)
     }
 }
 
 /// What was answered in time in each round, for each second.
-pub fn per_second<'a>(rounds: impl Iterator<Item = &'a Tally>, seconds: Duration) -> Spread {
-    Spread::of(
-        rounds
-            .map(|tally| tally.in_time as f64 / seconds.as_secs_f64())
-            .collect(),
-    )
+pub fn per_second(rounds: &[Round], seconds: Duration) -> Spread {
+    let rate = |round: &Round| round.tally.in_time as f64 / seconds.as_secs_f64();
+    Spread::of(rounds.iter().map(rate).collect())
 }
 
 impl Lab<'_> {
@@ -114,8 +108,8 @@ impl Lab<'_> {
         let quiet = vec![("RUST_LOG", "warn".to_owned())];
         let open = self.shop.open_on(self.cores, quiet).await?;
         let targets = Targets::start(&open, self.cores).await?;
-        let answered = self.ask_all(&open, &targets).await?;
-        let gateway = targets.by_name(GATEWAY)?.addr;
+        let answered = self.ask_all(&targets).await?;
+        let gateway = targets.by_name(GATEWAY)?;
         let mut overload = vec![self.overload_with_reads(gateway, &answered).await?];
         let mut lost_orders = 0;
         if self.options.orders {
@@ -135,7 +129,7 @@ impl Lab<'_> {
         })
     }
 
-    async fn ask_all(&self, open: &Open, targets: &Targets) -> anyhow::Result<Vec<Answered>> {
+    async fn ask_all(&self, targets: &Targets) -> anyhow::Result<Vec<Answered>> {
         let seconds = self.options.seconds;
         let mut answered: Vec<Answered> = targets
             .all
@@ -150,11 +144,12 @@ impl Lab<'_> {
         for target in &targets.all {
             let reads = || self.reads(target.addr);
             let warm_up = seconds / WARM_UP;
-            self.busy(target.addr, target.name, warm_up, reads).await?;
+            self.busy(target, target.name, warm_up, reads).await?;
         }
         for round in 1..=self.options.rounds.get() {
             for (target, answered) in targets.all.iter().zip(&mut answered) {
-                let peak = self.peak(open, target).await?;
+                let reads = || self.reads(target.addr);
+                let peak = self.busy(target, target.name, seconds, reads).await?;
                 answered.peak.push(peak);
                 tell(round, target.name, answered.peak_per_second(seconds));
             }
@@ -171,37 +166,23 @@ impl Lab<'_> {
                     (common, &mut answered.common),
                 ] {
                     let reads = self.reads(target.addr);
-                    rounds.push(self.pace(target.addr, rate, reads).await?);
+                    rounds.push(self.pace(target, rate, reads).await?);
                 }
             }
         }
         Ok(answered)
     }
 
-    async fn peak(&self, open: &Open, target: &Target) -> anyhow::Result<Peak> {
-        let services = open.processes().into_iter();
-        let processes: Vec<(Part, u32)> = services
-            .filter(|(part, _)| *part == Part::InventorySvc)
-            .chain(target.process)
-            .collect();
-        let before = Cpu::now(&processes, self.local);
-        let reads = || self.reads(target.addr);
-        let seconds = self.options.seconds;
-        let tally = self.busy(target.addr, target.name, seconds, reads).await?;
-        let cpu = Cpu::now(&processes, self.local).since(&before);
-        Ok(Peak { tally, cpu })
-    }
-
     /// The gateway's peak of reads is known; that of the same minutes is measured besides.
     async fn overload_with_reads(
         &self,
-        gateway: SocketAddr,
+        gateway: &Target,
         answered: &[Answered],
     ) -> anyhow::Result<Overloaded> {
         let seconds = self.options.seconds;
         let gateways = answered.iter().find(|answered| answered.name == GATEWAY);
         let known = gateways.context(GATEWAY)?.peak_per_second(seconds).median;
-        let reads = || self.reads(gateway);
+        let reads = || self.reads(gateway.addr);
         let mut overloaded = Overloaded::new("GET /v1/products/{sku}");
         for round in 1..=self.options.rounds.get() {
             let peak = self.busy(gateway, "products", seconds, reads).await?;
@@ -211,7 +192,7 @@ impl Lab<'_> {
                     self.pace(gateway, known * f64::from(times), reads())
                         .await?,
                 );
-                let goodput = per_second(rounds.iter().map(|paced| &paced.tally), seconds);
+                let goodput = per_second(rounds, seconds);
                 tell(round, &format!("products, {times} x the peak"), goodput);
             }
         }
@@ -222,26 +203,24 @@ impl Lab<'_> {
     async fn overload_with_orders(
         &self,
         open: &Open,
-        gateway: SocketAddr,
+        gateway: &Target,
     ) -> anyhow::Result<(Overloaded, u64)> {
         let seconds = self.options.seconds;
         let tokens = open.customers(self.options.connections.get()).await?;
         let tokens: Arc<[HeaderValue]> =
             tokens.iter().map(bearer).collect::<anyhow::Result<_>>()?;
-        let orders = || self.orders(gateway, tokens.clone());
+        let orders = || self.orders(gateway.addr, tokens.clone());
         let warm_up = seconds / WARM_UP;
-        let mut acknowledged = self
-            .busy(gateway, "orders", warm_up, orders)
-            .await?
-            .accepted;
+        let warmed_up = self.busy(gateway, "orders", warm_up, orders).await?;
+        let mut acknowledged = warmed_up.tally.accepted;
         let mut overloaded = Overloaded::new("POST /v1/orders");
         for round in 1..=self.options.rounds.get() {
             // What follows from orders is not the next load's to bear.
             settle(self.shop).await?;
             let peak = self.busy(gateway, "orders", seconds, orders).await?;
-            acknowledged += peak.accepted;
+            acknowledged += peak.tally.accepted;
             overloaded.peak.push(peak);
-            let peak = per_second(overloaded.peak.iter(), seconds).median;
+            let peak = per_second(&overloaded.peak, seconds).median;
             for (times, rounds) in OVERLOADS.into_iter().zip(&mut overloaded.loads) {
                 settle(self.shop).await?;
                 let paced = self
@@ -249,7 +228,7 @@ impl Lab<'_> {
                     .await?;
                 acknowledged += paced.tally.accepted;
                 rounds.push(paced);
-                let goodput = per_second(rounds.iter().map(|paced| &paced.tally), seconds);
+                let goodput = per_second(rounds, seconds);
                 tell(round, &format!("orders, {times} x the peak"), goodput);
             }
         }
@@ -260,13 +239,13 @@ impl Lab<'_> {
     /// As much as some callers get answered, with a bar on a terminal.
     async fn busy<F: FnMut() -> Asked + Send + 'static>(
         &self,
-        target: SocketAddr,
+        target: &Target,
         title: &str,
         duration: Duration,
         asking: impl Fn() -> F,
-    ) -> anyhow::Result<Tally> {
+    ) -> anyhow::Result<Round> {
         let groups = split(self.options.connections.get(), GROUPS)
-            .map(|count| Callers::new(target, count, asking()))
+            .map(|count| Callers::new(target.addr, count, asking()))
             .collect();
         let shown = Show {
             title,
@@ -274,18 +253,35 @@ impl Lab<'_> {
             duration,
             progress: &self.progress,
         };
-        show(shown, load::run(groups, &self.progress, duration)).await
+        let before = self.cpu(target);
+        let tally = show(shown, load::run(groups, &self.progress, duration)).await?;
+        let cpu = self.cpu(target).since(&before);
+        Ok(Round {
+            per_second: None,
+            tally,
+            cpu,
+        })
     }
 
     async fn pace(
         &self,
-        target: SocketAddr,
+        target: &Target,
         per_second: f64,
         asking: impl FnMut() -> Asked + Send + 'static,
-    ) -> anyhow::Result<Paced> {
-        let clients = Callers::new(target, MOST_WAITING, asking);
+    ) -> anyhow::Result<Round> {
+        let clients = Callers::new(target.addr, MOST_WAITING, asking);
+        let before = self.cpu(target);
         let tally = pace::run(clients, per_second, self.options.seconds).await?;
-        Ok(Paced { per_second, tally })
+        let cpu = self.cpu(target).since(&before);
+        Ok(Round {
+            per_second: Some(per_second),
+            tally,
+            cpu,
+        })
+    }
+
+    fn cpu(&self, target: &Target) -> Cpu {
+        Cpu::now(&target.processes, self.local)
     }
 
     /// Products, all alike.

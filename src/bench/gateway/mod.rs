@@ -13,7 +13,7 @@ use anyhow::bail;
 use chassis::service::stop_requested;
 
 use self::{
-    lab::Lab,
+    lab::{Lab, Measured},
     report::{Cores, Report, Setup},
 };
 use super::{
@@ -77,16 +77,19 @@ pub async fn run(options: Options) -> anyhow::Result<bool> {
         _ = &mut stop => bail!("interrupted"),
         postgres = Postgres::of(&configs.order.database_url, "ORDER_DATABASE_URL") => postgres?,
     };
+    // Before this process is told how few of its cores it may use.
+    let machine = Machine::of(&mut postgres).await?;
     let pinned = Pinned::pin(&options, &mut postgres).await?;
     // Services that run end with the measurement, whichever way that ends.
-    let report = tokio::select! {
+    let measured = tokio::select! {
         biased;
         _ = &mut stop => Err(anyhow::anyhow!("interrupted")),
-        report = measure(&options, &configs, &mut postgres, pinned.cores(&options)) => report,
+        measured = measure(&options, &configs, &mut postgres, pinned.cores(&options)) => measured,
     };
     pinned.unpin().await;
     let cleaned = clean_up(&configs, &mut postgres).await;
-    let report = report?;
+    let (setup, measured) = measured?;
+    let report = Report::new(machine, setup, measured);
     super::publish(&report, options.report.as_deref())?;
     cleaned?;
     Ok(report.problems.is_empty())
@@ -150,8 +153,7 @@ async fn measure(
     configs: &Configs,
     postgres: &mut Postgres,
     cores: Option<Cores>,
-) -> anyhow::Result<Report> {
-    let machine = Machine::of(postgres).await?;
+) -> anyhow::Result<(Setup, Measured)> {
     // Events of a benchmark that was killed are about orders that nobody knows.
     super::delete_topology(&configs.order.amqp, NAMES.namespace).await;
     let shop = Shop::build(postgres, configs, NAMES).await?;
@@ -174,5 +176,5 @@ async fn measure(
         seconds: options.seconds.as_secs_f64(),
         cores,
     };
-    Ok(Report::new(machine, setup, measured))
+    Ok((setup, measured))
 }

@@ -6,7 +6,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use super::{
-    lab::{Answered, Measured, OVERLOADS, Overloaded, Paced, per_second},
+    lab::{Answered, Measured, OVERLOADS, Overloaded, Round, per_second},
     targets::{DIRECT, GATEWAY, GATEWAY_CACHED, GATEWAY_LOGGED, NGINX, NGINX_EQUAL},
 };
 use crate::bench::{
@@ -83,6 +83,8 @@ pub struct AtRate {
     pub per_second: f64,
     pub p50_ms: f64,
     pub p99_ms: f64,
+    /// Of all rounds; none, unless something else held up a server.
+    pub not_granted: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -118,6 +120,11 @@ pub struct Load {
     /// Medians of the rounds.
     pub granted_p99_ms: f64,
     pub refused_p99_ms: f64,
+    /// Parts of a core, until the last answer.
+    pub gateway_busy: f64,
+    /// With the gateway.
+    pub servers_busy: f64,
+    pub generator_busy: f64,
 }
 
 impl Report {
@@ -154,33 +161,40 @@ impl Report {
     }
 }
 
-/// Nobody was asked for more than they can do, but those at their peak, and these have no more callers than they can serve.
+/// So few callers are never too many.
 fn failures(answered: &Answered) -> Vec<String> {
-    let peak = answered.peak.iter().map(|peak| &peak.tally);
+    let mut problems = problems(answered.name, &answered.peak, |_| false);
     let paced = answered.half.iter().chain(&answered.common);
-    let all: Vec<&Tally> = peak.chain(paced.map(|paced| &paced.tally)).collect();
-    problems(answered.name, &all, |_| false)
+    problems.extend(self::problems(answered.name, paced, is_too_much));
+    problems
 }
 
 fn failures_under_overload(overloaded: &Overloaded) -> Vec<String> {
-    let paced = overloaded.loads.iter().flatten().map(|paced| &paced.tally);
-    let all: Vec<&Tally> = overloaded.peak.iter().chain(paced).collect();
-    problems(overloaded.request, &all, |kind| {
-        is_refusal(kind) || kind == NO_CLIENT_FREE
-    })
+    let mut problems = problems(overloaded.request, &overloaded.peak, |_| false);
+    let paced = overloaded.loads.iter().flatten();
+    problems.extend(self::problems(overloaded.request, paced, is_too_much));
+    problems
 }
 
-fn problems(name: &str, tallies: &[&Tally], is_expected: impl Fn(&str) -> bool) -> Vec<String> {
+fn problems<'a>(
+    name: &str,
+    rounds: impl IntoIterator<Item = &'a Round>,
+    is_expected: impl Fn(&str) -> bool,
+) -> Vec<String> {
     let mut failed: BTreeMap<&str, u64> = BTreeMap::new();
-    for (kind, count) in tallies.iter().flat_map(|tally| &tally.errors) {
-        *failed.entry(kind).or_default() += count;
+    let mut is_any_idle = false;
+    for Round { tally, .. } in rounds {
+        is_any_idle |= tally.accepted == 0;
+        for (kind, count) in &tally.errors {
+            *failed.entry(kind).or_default() += count;
+        }
     }
     let mut problems: Vec<String> = failed
         .into_iter()
         .filter(|(kind, _)| !is_expected(kind))
         .map(|(kind, count)| format!("{name}: {count} requests failed: {kind}"))
         .collect();
-    if tallies.iter().any(|tally| tally.accepted == 0) {
+    if is_any_idle {
         problems.push(format!("{name}: a load of which nothing was granted"));
     }
     problems
@@ -191,19 +205,42 @@ fn is_refusal(kind: &str) -> bool {
     kind.starts_with("503")
 }
 
+/// What may come of more than can be done: when other work holds a server up for a moment, of less than that, too.
+fn is_too_much(kind: &str) -> bool {
+    is_refusal(kind) || kind == NO_CLIENT_FREE
+}
+
+fn errors(rounds: &[Round], is: impl Fn(&str) -> bool) -> u64 {
+    let all = rounds.iter().flat_map(|round| &round.tally.errors);
+    all.filter(|(kind, _)| is(kind))
+        .map(|(_, count)| count)
+        .sum()
+}
+
+/// Parts of a core.
+fn busy(rounds: &[Round], parts: impl Fn(Part) -> bool) -> f64 {
+    let time: Duration = rounds.iter().map(|round| round.tally.took).sum();
+    let spent: Duration = rounds.iter().map(|round| round.cpu.total(&parts)).sum();
+    spent.as_secs_f64() / time.as_secs_f64()
+}
+
 /// In milliseconds, of the rounds.
-fn median<'a>(histograms: impl Iterator<Item = &'a Histogram<u64>>, quantile: f64) -> f64 {
-    let at = |histogram: &Histogram<u64>| histogram.value_at_quantile(quantile) as f64 / 1e3;
-    Spread::of(histograms.map(at).collect()).median
+fn median(rounds: &[Round], of: fn(&Tally) -> &Histogram<u64>, quantile: f64) -> f64 {
+    let at = |round: &Round| of(&round.tally).value_at_quantile(quantile) as f64 / 1e3;
+    Spread::of(rounds.iter().map(at).collect()).median
+}
+
+fn rate(rounds: &[Round]) -> f64 {
+    Spread::of(rounds.iter().filter_map(|round| round.per_second).collect()).median
 }
 
 impl AtRate {
-    fn of(rounds: &[Paced]) -> Self {
-        let latency = || rounds.iter().map(|paced| &paced.tally.latency);
+    fn of(rounds: &[Round]) -> Self {
         Self {
-            per_second: rounds.first().map_or(0.0, |paced| paced.per_second),
-            p50_ms: median(latency(), 0.50),
-            p99_ms: median(latency(), 0.99),
+            per_second: rate(rounds),
+            p50_ms: median(rounds, |tally| &tally.latency, 0.50),
+            p99_ms: median(rounds, |tally| &tally.latency, 0.99),
+            not_granted: errors(rounds, is_too_much),
         }
     }
 }
@@ -211,27 +248,26 @@ impl AtRate {
 impl Target {
     fn of(answered: &Answered, direct_p99_ms: f64, seconds: Duration) -> Self {
         let peak = &answered.peak;
-        let time: Duration = peak.iter().map(|peak| peak.tally.took).sum();
-        let busy = |parts: fn(Part) -> bool| {
-            let spent: Duration = peak.iter().map(|peak| peak.cpu.total(parts)).sum();
-            spent.as_secs_f64() / time.as_secs_f64()
-        };
         let common = AtRate::of(&answered.common);
         Self {
             target: answered.name,
             peak_per_second: answered.peak_per_second(seconds),
             cpu_us_per_request: shares(
-                peak.iter().map(|peak| &peak.cpu),
-                peak.iter().map(|peak| peak.tally.accepted).sum(),
+                peak.iter().map(|round| &round.cpu),
+                peak.iter().map(|round| round.tally.accepted).sum(),
                 1e6,
             ),
-            servers_busy: busy(|part| part != Part::LoadGenerator),
-            generator_busy: busy(|part| part == Part::LoadGenerator),
+            servers_busy: busy(peak, is_server),
+            generator_busy: busy(peak, |part| !is_server(part)),
             at_half_of_its_peak: AtRate::of(&answered.half),
             at_one_rate_for_all: common,
             p99_added_ms: common.p99_ms - direct_p99_ms,
         }
     }
+}
+
+fn is_server(part: Part) -> bool {
+    part != Part::LoadGenerator
 }
 
 impl Ratio {
@@ -259,7 +295,7 @@ impl Ratio {
 
 impl Overload {
     fn of(overloaded: &Overloaded, seconds: Duration) -> Self {
-        let peak = per_second(overloaded.peak.iter(), seconds);
+        let peak = per_second(&overloaded.peak, seconds);
         let loads = OVERLOADS.into_iter().zip(&overloaded.loads);
         Self {
             request: overloaded.request,
@@ -272,18 +308,11 @@ impl Overload {
 }
 
 impl Load {
-    fn of(times: u32, rounds: &[Paced], peak: f64, seconds: Duration) -> Self {
-        let tallies = || rounds.iter().map(|paced| &paced.tally);
-        let goodput = per_second(tallies(), seconds);
-        let errors = |is: fn(&str) -> bool| {
-            let all = tallies().flat_map(|tally| &tally.errors);
-            all.filter(|(kind, _)| is(kind))
-                .map(|(_, count)| count)
-                .sum()
-        };
+    fn of(times: u32, rounds: &[Round], peak: f64, seconds: Duration) -> Self {
+        let goodput = per_second(rounds, seconds);
         Self {
             times,
-            per_second: Spread::of(rounds.iter().map(|paced| paced.per_second).collect()).median,
+            per_second: rate(rounds),
             goodput_per_second: goodput,
             goodput_over_peak: if peak > 0.0 {
                 goodput.median / peak
@@ -291,10 +320,13 @@ impl Load {
                 0.0
             },
             aim: GOODPUT,
-            refused: errors(is_refusal),
-            unsent: errors(|kind| kind == NO_CLIENT_FREE),
-            granted_p99_ms: median(tallies().map(|tally| &tally.latency), 0.99),
-            refused_p99_ms: median(tallies().map(|tally| &tally.refusal), 0.99),
+            refused: errors(rounds, is_refusal),
+            unsent: errors(rounds, |kind| kind == NO_CLIENT_FREE),
+            granted_p99_ms: median(rounds, |tally| &tally.latency, 0.99),
+            refused_p99_ms: median(rounds, |tally| &tally.refusal, 0.99),
+            gateway_busy: busy(rounds, |part| part == Part::Gateway),
+            servers_busy: busy(rounds, is_server),
+            generator_busy: busy(rounds, |part| !is_server(part)),
         }
     }
 }

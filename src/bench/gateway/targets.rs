@@ -23,8 +23,8 @@ pub const NGINX_EQUAL: &str = "nginx, what the gateway does";
 pub struct Target {
     pub name: &'static str,
     pub addr: SocketAddr,
-    /// Whose processor time is spent beside that of the service.
-    pub process: Option<(Part, u32)>,
+    /// Whose processor time is spent when it answers.
+    pub processes: Vec<(Part, u32)>,
     proxy: Option<Proxy>,
 }
 
@@ -47,10 +47,16 @@ impl Targets {
         let cached = files.path().join("cached.toml");
         fs::write(&cached, generous(BUILT_IN)?)?;
 
+        // The shop's own gateway has nothing to do.
+        let services = open.processes().into_iter();
+        let services: Vec<_> = services
+            .filter(|(part, _)| *part != Part::Gateway)
+            .collect();
+        let and = |proxy| services.iter().copied().chain([proxy]).collect();
         let mut all = vec![Target {
             name: DIRECT,
             addr: open.inventory,
-            process: None,
+            processes: services.clone(),
             proxy: None,
         }];
         for (name, config, limits, log) in [
@@ -68,7 +74,7 @@ impl Targets {
             all.push(Target {
                 name,
                 addr,
-                process: Some(server.process()),
+                processes: and(server.process()),
                 proxy: Some(Proxy::Gateway(server)),
             });
         }
@@ -78,7 +84,7 @@ impl Targets {
                 all.push(Target {
                     name,
                     addr: nginx.addr,
-                    process: Some(nginx.process),
+                    processes: and(nginx.process),
                     proxy: Some(Proxy::Nginx(nginx)),
                 });
             }

@@ -64,8 +64,8 @@ impl Report {
     fn peaks(&self, f: &mut Formatter<'_>) -> Result {
         writeln!(
             f,
-            "{:<32} {:>24} {:>8} {:>8} {:>10} {:>8} {:>9}",
-            "As many as are answered", "requests/s", "CPU us:", "", "", "busy:", ""
+            "{:<32} {:>24} {:>32} {:>18}",
+            "As many as are answered", "requests/s", "CPU us a request", "core busy"
         )?;
         write!(f, "{:<57}", "")?;
         for (name, _) in PARTS {
@@ -108,7 +108,12 @@ impl Report {
                 let rate = number(at.per_second);
                 write!(f, " {rate:>8} {:>8.2} {:>8.2}", at.p50_ms, at.p99_ms)?;
             }
-            writeln!(f, " {:>9.2}", target.p99_added_ms)?;
+            write!(f, " {:>9.2}", target.p99_added_ms)?;
+            let half = target.at_half_of_its_peak.not_granted;
+            match half + target.at_one_rate_for_all.not_granted {
+                0 => writeln!(f)?,
+                count => writeln!(f, "  {} not granted", number(count as f64))?,
+            }
         }
         Ok(())
     }
@@ -183,7 +188,7 @@ impl fmt::Display for Load {
         };
         writeln!(
             f,
-            "  {:<6} {:>8} {:>24} {:>8.2} {:>9} {:>9} {:>12} {refused:>12}{}",
+            "  {:<5} {:>7} {:>22} {:>7.2} {:>8} {:>7} {:>11} {refused:>11} {:>7.0}% {:>6.0}% {:>8.0}%{}",
             self.times,
             number(self.per_second),
             spread(self.goodput_per_second),
@@ -191,6 +196,9 @@ impl fmt::Display for Load {
             number(self.refused as f64),
             number(self.unsent as f64),
             ms(self.granted_p99_ms),
+            self.gateway_busy * 100.0,
+            self.servers_busy * 100.0,
+            self.generator_busy * 100.0,
             verdict(self.goodput_over_peak, self.aim)
         )
     }
