@@ -25,7 +25,7 @@ use super::{
     targets::{GATEWAY, Target, Targets},
 };
 use crate::bench::{
-    cpu::{Cpu, Local, Part},
+    cpu::{Cpu, Local},
     figures::Spread,
     load::{self, Tally, split},
     pace,
