@@ -162,7 +162,7 @@ impl fmt::Display for Overload {
         )?;
         writeln!(
             f,
-            "  {:<6} {:>8} {:>24} {:>8} {:>9} {:>9} {:>12} {:>12}",
+            "  {:<5} {:>7} {:>22} {:>7} {:>8} {:>7} {:>11} {:>11} {:>8} {:>7} {:>9}",
             "times",
             "came/s",
             "granted/s",
@@ -170,7 +170,10 @@ impl fmt::Display for Overload {
             "refused",
             "unsent",
             "granted p99",
-            "refused p99"
+            "refused p99",
+            "gateway",
+            "servers",
+            "generator"
         )?;
         for load in &self.loads {
             load.fmt(f)?;
