@@ -19,6 +19,8 @@ pub enum Part {
     /// All processes of PostgreSQL on this machine, those that have ended too.
     Postgres,
     Rabbitmq,
+    /// The gateway's competitor.
+    Nginx,
     /// This process' children, once they have ended.
     Pgbench,
     /// This process.
@@ -35,6 +37,7 @@ impl Part {
             Self::Worker => "worker",
             Self::Postgres => "PostgreSQL",
             Self::Rabbitmq => "RabbitMQ",
+            Self::Nginx => "nginx",
             Self::Pgbench => "pgbench",
             Self::LoadGenerator => "load generator",
         }
@@ -95,6 +98,12 @@ impl Cpu {
         };
         Self(self.0.iter().map(spent).collect())
     }
+
+    /// Of all these parts, as far as they are seen.
+    pub fn total(&self, parts: impl Fn(Part) -> bool) -> Duration {
+        let counted = self.0.iter().filter(|(part, _)| parts(**part));
+        counted.filter_map(|(_, time)| *time).sum()
+    }
 }
 
 /// Processor time for each of what was done.
@@ -126,6 +135,7 @@ fn postgres(local: Local) -> Option<Duration> {
 
 struct Stat {
     name: String,
+    parent: u32,
     /// utime, stime, cutime, cstime.
     ticks: [u64; 4],
 }
@@ -143,6 +153,14 @@ impl Stat {
 
 fn ticks(ticks: u64) -> Duration {
     Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND)
+}
+
+/// The process that has started this one, if both have this name.
+pub fn parent(pid: u32, name: &str) -> Option<u32> {
+    let child = read(pid).filter(|stat| stat.name == name)?;
+    read(child.parent)
+        .filter(|stat| stat.name == name)
+        .map(|_| child.parent)
 }
 
 /// None when no process has this name.
@@ -164,11 +182,14 @@ fn read(pid: u32) -> Option<Stat> {
 fn parse(stat: &str) -> Option<Stat> {
     let (_, rest) = stat.split_once('(')?;
     let (name, rest) = rest.rsplit_once(')')?;
-    // The state is the third field, utime the fourteenth.
-    let mut fields = rest.split_whitespace().skip(11).map(str::parse);
+    // The state is the third field, the parent the fourth, utime the fourteenth.
+    let mut fields = rest.split_whitespace().skip(1);
+    let parent = fields.next()?.parse().ok()?;
+    let mut fields = fields.skip(9).map(str::parse);
     let mut next = || fields.next()?.ok();
     Some(Stat {
         name: name.to_owned(),
+        parent,
         ticks: [next()?, next()?, next()?, next()?],
     })
 }
@@ -180,7 +201,7 @@ mod tests {
     #[test]
     fn times_are_found_whatever_the_name() {
         let stat = parse("7 (a) b) S 1 7 7 0 -1 4194560 1 2 3 4 150 50 20 30 20 0 1").unwrap();
-        assert_eq!(stat.name, "a) b");
+        assert_eq!((stat.name.as_str(), stat.parent), ("a) b", 1));
         assert_eq!(stat.own(), Duration::from_secs(2));
         assert_eq!(stat.with_children(), Duration::from_millis(2_500));
     }

@@ -7,6 +7,7 @@ use chassis::{amqp, config::Secret, postgres};
 use serde::Serialize;
 use sqlx::{ConnectOptions as _, Executor as _, PgConnection, PgPool, postgres::PgConnectOptions};
 
+use super::cpu;
 use crate::say_error;
 
 /// Two benchmarks at once would measure each other, and drop each other's databases.
@@ -61,6 +62,17 @@ impl Server {
     /// Whether its processes are on this machine.
     pub fn is_local(&self) -> bool {
         self.options.get_socket().is_some() || is_this_machine(self.options.get_host())
+    }
+
+    /// Its first process, which starts all others; None where it cannot be seen.
+    pub async fn postmaster(&mut self) -> anyhow::Result<Option<u32>> {
+        let backend: i32 = sqlx::query_scalar("select pg_backend_pid()")
+            .fetch_one(&mut self.connection)
+            .await?;
+        let is_local = self.is_local();
+        Ok(is_local
+            .then(|| cpu::parent(backend.unsigned_abs(), "postgres"))
+            .flatten())
     }
 
     pub async fn settings(&mut self) -> anyhow::Result<Settings> {

@@ -47,6 +47,8 @@ pub struct Tally {
     pub in_time: u64,
     /// Microseconds from request to answer, of those granted.
     pub latency: Histogram<u64>,
+    /// The same of those refused.
+    pub refusal: Histogram<u64>,
     pub errors: BTreeMap<String, u64>,
     /// Errors after which what was asked for may be there all the same.
     pub doubtful: u64,
@@ -62,6 +64,7 @@ impl Tally {
             accepted: 0,
             in_time: 0,
             latency: Histogram::new(3)?,
+            refusal: Histogram::new(3)?,
             errors: BTreeMap::new(),
             doubtful: 0,
             took: Duration::ZERO,
@@ -74,10 +77,36 @@ impl Tally {
         self.accepted += other.accepted;
         self.in_time += other.in_time;
         self.latency.add(other.latency)?;
+        self.refusal.add(other.refusal)?;
         for (kind, count) in other.errors {
             *self.errors.entry(kind).or_default() += count;
         }
         self.doubtful += other.doubtful;
+        Ok(())
+    }
+
+    /// Counts what came of a request that took so long.
+    ///
+    /// # Errors
+    /// If a latency of hours cannot be recorded.
+    pub fn count(
+        &mut self,
+        outcome: Result<(), Refusal>,
+        took: Duration,
+        in_time: bool,
+    ) -> anyhow::Result<()> {
+        match outcome {
+            Ok(()) => {
+                self.accepted += 1;
+                self.in_time += u64::from(in_time);
+                self.latency.record(micros(took))?;
+            }
+            Err(refusal) => {
+                self.refusal.record(micros(took))?;
+                *self.errors.entry(refusal.kind).or_default() += 1;
+                self.doubtful += u64::from(refusal.doubtful);
+            }
+        }
         Ok(())
     }
 }
@@ -116,18 +145,8 @@ async fn keep_busy<C: Clients>(
         .map(|client| timed(client, clients.call(client)))
         .collect();
     while let Some((client, outcome, took)) = calls.next().await {
-        match outcome {
-            Ok(()) => {
-                tally.accepted += 1;
-                tally.in_time += u64::from(Instant::now() <= end);
-                tally.latency.record(micros(took))?;
-                progress.fetch_add(1, Ordering::Relaxed);
-            }
-            Err(refusal) => {
-                *tally.errors.entry(refusal.kind).or_default() += 1;
-                tally.doubtful += u64::from(refusal.doubtful);
-            }
-        }
+        progress.fetch_add(u64::from(outcome.is_ok()), Ordering::Relaxed);
+        tally.count(outcome, took, Instant::now() <= end)?;
         if Instant::now() < end {
             calls.push(timed(client, clients.call(client)));
         }

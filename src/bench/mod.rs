@@ -1,12 +1,15 @@
 //! `easyorder bench`: how much the system carries, measured.
 
+mod cores;
 mod cpu;
 mod database;
 mod figures;
 mod fsync;
+mod gateway;
 mod load;
 mod machine;
 mod orders;
+mod pace;
 mod programs;
 mod progress;
 mod reads;
@@ -64,6 +67,22 @@ pub enum Command {
     /// Other work on the machine changes the figures: measure on a quiet one.
     #[command(verbatim_doc_comment)]
     Reads(reads::Options),
+    /// What the gateway costs, beside the service itself and nginx, and what it does when there is too much to do
+    ///
+    /// Runs each service in a process of its own, on databases made for this (easyorder_bench_gateway_*, beside that of
+    /// ORDER_DATABASE_URL, dropped in the end) and on RabbitMQ queues of its own, all of them on one core and the load
+    /// generator on another, and PostgreSQL with the services if this user may move it (it is moved back in the end). Asks
+    /// for products: straight at inventory-svc, through gateways with and without their cache, rate limits and access log,
+    /// and through nginx, if there is one. Rounds alternate between them: as many requests as they answer, then at half of
+    /// each one's peak, then at one rate for all.
+    ///
+    /// Then comes more than the gateway can do, by a clock that waits for nobody: how much of it is still answered, and how
+    /// soon the rest is refused. With --orders the same for orders. Any other failure than such a refusal is a failure of
+    /// the benchmark.
+    ///
+    /// Other work on the machine changes the figures: measure on a quiet one.
+    #[command(verbatim_doc_comment)]
+    Gateway(gateway::Options),
     /// A service under test; ends when its standard input does
     #[command(hide = true)]
     Serve { service: server::Service },
@@ -78,8 +97,18 @@ pub async fn run(command: Command) -> anyhow::Result<bool> {
         Command::Reserve(options) => reserve::run(options).await,
         Command::Orders(options) => orders::run(options).await,
         Command::Reads(options) => reads::run(options).await,
+        Command::Gateway(options) => gateway::run(options).await,
         Command::Serve { service } => server::serve(service).await.map(|()| true),
     }
+}
+
+/// A part of a second will do.
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    text.parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|duration| !duration.is_zero())
+        .ok_or("expected a number of seconds, more than none")
 }
 
 /// Writes a report to standard output, and as JSON into the file.

@@ -11,12 +11,9 @@ use std::{
 use anyhow::{Context as _, bail};
 use chassis::{config, service::stop_requested};
 use tempfile::NamedTempFile;
-use tokio::{
-    process::{Child, Command},
-    sync::oneshot,
-};
+use tokio::{process::Child, sync::oneshot};
 
-use super::cpu::Part;
+use super::{cores, cpu::Part};
 
 /// It declares all queues first.
 const READY: Duration = Duration::from_secs(120);
@@ -65,8 +62,18 @@ impl Server {
         http: SocketAddr,
         variables: &[(&'static str, String)],
     ) -> anyhow::Result<Self> {
+        Self::start_on(None, service, http, variables)
+    }
+
+    /// The same on these cores alone.
+    pub fn start_on(
+        cores: Option<&str>,
+        service: Service,
+        http: SocketAddr,
+        variables: &[(&'static str, String)],
+    ) -> anyhow::Result<Self> {
         let log = NamedTempFile::with_prefix("easyorder-bench-")?;
-        let child = Command::new(std::env::current_exe()?)
+        let child = cores::command(cores, &std::env::current_exe()?)
             .args(["bench", "serve", service.name()])
             // Whatever a shop does here, nobody gets a mail.
             .env_remove("MAIL_SMTP_URL")

@@ -104,9 +104,19 @@ impl Shop {
 
     /// Starts the services and waits until all are ready.
     pub async fn open(&self) -> anyhow::Result<Open> {
+        self.open_on(None, Vec::new()).await
+    }
+
+    /// The same on these cores alone, with these variables besides.
+    pub async fn open_on(
+        &self,
+        cores: Option<&str>,
+        more: Vec<(&'static str, String)>,
+    ) -> anyhow::Result<Open> {
         let addrs = Addrs::free()?;
-        let variables = self.variables(&addrs);
-        let start = |service, http| Server::start(service, http, &variables);
+        let mut variables = self.variables(&addrs);
+        variables.extend(more);
+        let start = |service, http| Server::start_on(cores, service, http, &variables);
         let mut servers = [
             start(Service::Gateway, addrs.gateway)?,
             start(Service::OrderSvc, addrs.order_http)?,
@@ -117,9 +127,12 @@ impl Shop {
         futures::future::try_join_all(servers.iter_mut().map(Server::ready)).await?;
         Ok(Open {
             gateway_url: url(addrs.gateway),
+            inventory: addrs.inventory_http,
             order_grpc_url: grpc_url(addrs.order_grpc, &self.tls),
             identity_grpc_url: grpc_url(addrs.identity_grpc, &self.tls),
             servers,
+            cores: cores.map(str::to_owned),
+            variables,
         })
     }
 
@@ -196,10 +209,14 @@ impl Addrs {
 /// The services while they run.
 pub struct Open {
     pub gateway_url: String,
+    /// Where inventory-svc answers REST calls.
+    pub inventory: SocketAddr,
     pub order_grpc_url: String,
     pub identity_grpc_url: String,
     /// Callers before callees, as they stop.
     servers: [Server; 5],
+    cores: Option<String>,
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Open {
@@ -226,6 +243,21 @@ impl Open {
         futures::future::try_join_all(signing_up)
             .await
             .context("setting up customers")
+    }
+
+    /// One more gateway before the same services, with these variables besides, and where it listens.
+    pub async fn another_gateway(
+        &self,
+        more: Vec<(&'static str, String)>,
+    ) -> anyhow::Result<(Server, SocketAddr)> {
+        let [http] = free_addrs()?;
+        let mut variables = self.variables.clone();
+        variables.push(("GATEWAY_HTTP_ADDR", http.to_string()));
+        variables.extend(more);
+        let cores = self.cores.as_deref();
+        let mut server = Server::start_on(cores, Service::Gateway, http, &variables)?;
+        server.ready().await?;
+        Ok((server, http))
     }
 
     /// Whose processor time is spent by which process.

@@ -293,3 +293,73 @@ async fn reads_are_measured_at_two_sizes_and_nothing_is_missing_after_a_rebuild_
     assert_eq!(databases(&shop).await, Vec::<String>::new());
     shop.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_gateway_is_measured_beside_the_service_itself_and_with_more_than_it_can_do() {
+    let shop = Shop::closed().await;
+    let program = Program::of(&shop);
+    let file = program.file("report.json");
+    let mut process = program.run(&[
+        "bench",
+        "gateway",
+        "--rounds",
+        "1",
+        "--seconds",
+        "0.5",
+        "--connections",
+        "4",
+        "--skus",
+        "3",
+        "--orders",
+        "--report",
+        &file.display().to_string(),
+    ]);
+    let status = process.end().await;
+    let output = process.output();
+    // Any failure but a refusal because of too much is a failure of the whole.
+    assert!(status.success(), "{status}\n{output}");
+
+    let report: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    assert_eq!(report["problems"], serde_json::json!([]));
+    let targets = report["targets"].as_array().unwrap();
+    let peak = |name: &str| {
+        let target = targets.iter().find(|target| target["target"] == name);
+        let target = target.unwrap_or_else(|| panic!("{name} in {targets:#?}"));
+        number(&target["peak_per_second"], "median")
+    };
+    for target in targets {
+        for at in ["at_half_of_its_peak", "at_one_rate_for_all"] {
+            let at = &target[at];
+            assert!(0.0 < number(at, "p50_ms") && number(at, "p50_ms") <= number(at, "p99_ms"));
+        }
+    }
+    let ratio = &report["ratios"][0];
+    assert_eq!(ratio["of"], "gateway");
+    assert_eq!(ratio["over"], "inventory-svc itself");
+    let expected = peak("gateway") / peak("inventory-svc itself");
+    assert!((number(&ratio["ratio"], "median") - expected).abs() < 1e-9);
+    // Where there is no nginx, it says so and goes on.
+    if targets.iter().any(|target| target["target"] == "nginx") {
+        assert!(peak("nginx") > 0.0);
+    } else {
+        assert!(output.contains("No nginx"), "{output}");
+    }
+    let overload = report["overload"].as_array().unwrap();
+    for (request, overload) in ["GET /v1/products/{sku}", "POST /v1/orders"]
+        .into_iter()
+        .zip(overload)
+    {
+        assert_eq!(overload["request"], request);
+        for (times, load) in [1, 3]
+            .into_iter()
+            .zip(overload["loads"].as_array().unwrap())
+        {
+            assert_eq!(load["times"], times);
+            let goodput = number(&load["goodput_per_second"], "median");
+            let expected = goodput / number(&overload["peak_per_second"], "median");
+            assert!((number(load, "goodput_over_peak") - expected).abs() < 1e-9);
+        }
+    }
+    assert_eq!(databases(&shop).await, Vec::<String>::new());
+    shop.close().await;
+}

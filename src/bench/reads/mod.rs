@@ -13,6 +13,7 @@ use std::{num::NonZero, path::PathBuf, pin::pin, time::Duration};
 use anyhow::bail;
 use chassis::service::stop_requested;
 
+pub use self::readers::bearer;
 use self::{
     lab::Lab,
     report::{Report, Setup},
@@ -20,6 +21,7 @@ use self::{
 use super::{
     database::Server as Postgres,
     machine::Machine,
+    seconds,
     shop::{Names, Shop},
 };
 use crate::system::Configs;
@@ -56,15 +58,6 @@ pub struct Options {
     /// Write the report as JSON, too
     #[arg(long, value_name = "FILE.json")]
     pub report: Option<PathBuf>,
-}
-
-/// A part of a second will do.
-fn seconds(text: &str) -> Result<Duration, &'static str> {
-    text.parse()
-        .ok()
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .filter(|duration| !duration.is_zero())
-        .ok_or("expected a number of seconds, more than none")
 }
 
 /// Measures, and writes the report to standard output. True when no request has failed and no order is missing or stale.

@@ -13,9 +13,8 @@ fn round(way: &str, round: u32, in_time: u64, transactions: u64) -> Measured {
             accepted: in_time + 1,
             in_time,
             latency,
-            errors: BTreeMap::new(),
-            doubtful: 0,
             took: Duration::from_secs(2),
+            ..Tally::new().unwrap()
         },
         transactions,
         cpu: Cpu::example([
