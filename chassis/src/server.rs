@@ -75,7 +75,8 @@ impl HttpRoutes {
         router: Router,
         layers: impl FnOnce(Router) -> Router,
     ) -> Self {
-        let router = in_contexts(service, layers(completed(router)));
+        // With its state, though it has none, each layer is applied now, and not for each request anew.
+        let router = in_contexts(service, layers(completed(router))).with_state(());
         Self(Arc::new(ArcSwap::from_pointee(router)))
     }
 

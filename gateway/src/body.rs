@@ -76,7 +76,7 @@ impl<B: HttpBody<Data = Bytes>> HttpBody for Watched<B> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.hint.clone()
+        self.hint
     }
 }
 
@@ -120,6 +120,6 @@ impl<B: HttpBody, G> HttpBody for Holding<B, G> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.hint.clone()
+        self.hint
     }
 }
