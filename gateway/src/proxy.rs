@@ -30,7 +30,7 @@ use crate::{
     upstream::{InFlight, Upstream, uri},
 };
 
-/// The longest body that is kept for a retry, in bytes.
+/// The longest body that is read before it is passed on, so that it can be sent again, in bytes.
 const REPLAY_LIMIT: u64 = 64 * 1024;
 /// The longest answer that the gateway reads itself, in bytes.
 pub(crate) const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
@@ -51,13 +51,15 @@ pub(crate) async fn forward(
     if incoming.size_hint().lower() > route.body_limit {
         return Err(too_large(route));
     }
-    let permit = upstream.admit()?;
-    let deadline = Instant::now() + time(route, &head.headers);
+    let time = time(route, &head.headers);
+    let deadline = Instant::now() + time;
     let (incoming, complete) = body::incoming(incoming, route.body_limit, route.body_pause);
     let is_read = matches!(head.method, Method::GET | Method::HEAD);
     let is_safe = is_read || head.headers.contains_key(IDEMPOTENCY_KEY);
-    let mut outgoing = Outgoing::new(incoming, is_safe, route, deadline).await?;
+    let mut outgoing = Outgoing::new(incoming, route, deadline).await?;
     prepare(&mut head, client);
+    // From here until the answer begins: a client that writes or reads slowly keeps nobody else out.
+    let _permit = upstream.admit()?;
 
     let mut number = 0;
     let mut in_flight = upstream.pick(None)?;
@@ -77,7 +79,7 @@ pub(crate) async fn forward(
                     if !(is_away && may_go_elsewhere && upstream.has_other(&member))
                         || number == route.retries
                     {
-                        return Ok(passed_back(answer, route, (in_flight, permit)));
+                        return Ok(passed_back(answer, route, in_flight));
                     }
                     (anyhow!("{} answered 503", upstream.name()), true)
                 }
@@ -93,7 +95,10 @@ pub(crate) async fn forward(
                 }
                 Err(_) if !complete.get() => return Err(too_slow()),
                 Err(_) => {
-                    upstream.failed(&member);
+                    // Who waits for less than the route allows says nothing of the service.
+                    if time == route.timeout {
+                        upstream.failed(&member);
+                    }
                     return Err(too_late());
                 }
             };
@@ -119,11 +124,11 @@ enum Outgoing {
 }
 
 impl Outgoing {
-    /// Reads the body if it is short and may have to be sent again.
-    async fn new(body: Body, is_safe: bool, route: &Route, deadline: Instant) -> Result<Self> {
+    /// Reads the body if it is short.
+    async fn new(body: Body, route: &Route, deadline: Instant) -> Result<Self> {
         match body.size_hint().upper() {
             Some(0) => Ok(Self::Whole(Bytes::new())),
-            Some(..=REPLAY_LIMIT) if is_safe && route.retries > 0 => {
+            Some(..=REPLAY_LIMIT) => {
                 let reading = tokio::time::timeout_at(deadline.into(), body.collect());
                 match reading.await {
                     Ok(Ok(read)) => Ok(Self::Whole(read.to_bytes())),

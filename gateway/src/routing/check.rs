@@ -31,6 +31,8 @@ const METHODS: [Method; 5] = [
     Method::PATCH,
     Method::DELETE,
 ];
+/// A budget cannot be larger, in retries a second.
+const MOST_RETRIES: u32 = 1_000_000;
 /// In the place of a rate limit's name.
 const NONE: &str = "none";
 
@@ -273,6 +275,8 @@ fn fault(upstream: &Upstream) -> Option<&'static str> {
         Some("`connect_timeout` must be longer than 0, `max_in_flight` at least 1")
     } else if *failures == 0 || upstream.ejection.failures == 0 || upstream.breaker.failures == 0 {
         Some("`failures` must be at least 1")
+    } else if upstream.retry_budget.per_second > MOST_RETRIES {
+        Some("`per_second` is too large")
     } else if !share(upstream.breaker.share) || !share(upstream.retry_budget.share.into()) {
         Some("`share` must be from 0 to 1")
     } else {

@@ -200,7 +200,7 @@ pub(crate) fn uri(member: &Member, path: Option<PathAndQuery>) -> Uri {
     Uri::from_parts(parts).unwrap_or_default()
 }
 
-/// A request that was let in, until its answer has been passed on.
+/// A request that was let in, until its answer begins.
 pub(crate) struct Permit(Arc<Upstream>);
 
 impl Drop for Permit {

@@ -168,6 +168,40 @@ async fn an_upstream_whose_requests_time_out_is_given_a_rest() {
 }
 
 #[tokio::test]
+async fn who_waits_for_a_moment_only_harms_nobody_else() {
+    let stub = Stub::start("order-svc").await;
+    let terms = "breaker = { failures = 5, share = 0.5, time = \"10s\" }\n\
+                 ejection = { failures = 5, time = \"10s\", at_most = \"10s\" }";
+    let system = system(&[stub.addr], terms).await;
+    let impatient = || {
+        system
+            .signed_in(Method::GET, "/v1/orders")
+            .header("x-stub", "never")
+            .header("x-request-timeout-ms", "50")
+            .send()
+    };
+    for answer in join_all((0..20).map(|_| impatient())).await {
+        assert_problem(answer.unwrap(), 504, "deadline-exceeded").await;
+    }
+    let patient = system.signed_in(Method::GET, "/v1/orders").send().await;
+    assert_eq!(patient.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_read_slowly_keeps_nobody_out() {
+    let stub = Stub::start("order-svc").await;
+    let system = system(&[stub.addr], "max_in_flight = 1").await;
+    let call = |wish: &'static str| {
+        system
+            .signed_in(Method::GET, "/v1/orders")
+            .header("x-stub", wish)
+            .send()
+    };
+    let _unread = call("stall").await.unwrap();
+    assert_eq!(call("").await.unwrap().status(), 200);
+}
+
+#[tokio::test]
 async fn more_than_can_be_done_at_once_is_refused_at_once() {
     let stub = Stub::start("order-svc").await;
     let system = system(&[stub.addr], "max_in_flight = 2").await;
@@ -177,7 +211,7 @@ async fn more_than_can_be_done_at_once_is_refused_at_once() {
             .header("x-stub", wish)
             .send()
     };
-    let stuck = [tokio::spawn(call("never")), tokio::spawn(call("stall"))];
+    let stuck = [tokio::spawn(call("never")), tokio::spawn(call("never"))];
     while stub.seen() < 2 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -192,7 +226,7 @@ async fn more_than_can_be_done_at_once_is_refused_at_once() {
         .await
         .unwrap();
     assert_eq!(other.status(), 200);
-    // An answer that is still being passed on counts; one that nobody wants any more does not.
+    // What nobody waits for any more does not count.
     for stuck in stuck {
         stuck.abort();
         let _ = stuck.await;
