@@ -24,5 +24,5 @@ pub mod tls;
 pub mod trace;
 
 pub use error::{Code, Error, FieldError, Problem, Result};
-pub use server::HttpRoutes;
+pub use server::{HttpRoutes, Valve};
 pub use service::{Service, run, run_with};

@@ -16,7 +16,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -59,25 +59,38 @@ enum Protocol {
 
 /// Routes that may become others while they are served. A request ends on those that it began on.
 #[derive(Clone)]
-pub struct HttpRoutes(Arc<ArcSwap<Router>>);
+pub struct HttpRoutes(Arc<ArcSwap<Served>>);
+
+struct Served {
+    router: Router,
+    valve: Option<Arc<dyn Valve>>,
+}
+
+/// Refuses what there is no room for, before anything else is done for it: what is refused by the thousand must cost next to
+/// nothing.
+pub trait Valve: Send + Sync + 'static {
+    /// Why not; None: it may come in.
+    fn refuse(&self, method: &Method, path: &str) -> Option<Error>;
+}
 
 impl HttpRoutes {
     /// With request contexts, `/metrics`, and problem documents for what is not routed.
     #[must_use]
     pub fn new(service: &'static str, router: Router) -> Self {
-        Self::within(service, router, |router| router)
+        Self::within(service, router, |router| router, None)
     }
 
-    /// The same, with layers around all of it but the contexts.
+    /// The same, with layers around all of it but the contexts, and a valve before it.
     #[must_use]
     pub fn within(
         service: &'static str,
         router: Router,
         layers: impl FnOnce(Router) -> Router,
+        valve: Option<Arc<dyn Valve>>,
     ) -> Self {
         // With its state, though it has none, each layer is applied now, and not for each request anew.
         let router = in_contexts(service, layers(completed(router))).with_state(());
-        Self(Arc::new(ArcSwap::from_pointee(router)))
+        Self(Arc::new(ArcSwap::from_pointee(Served { router, valve })))
     }
 
     /// From now on these in place of the others.
@@ -85,8 +98,25 @@ impl HttpRoutes {
         self.0.store(routes.0.load_full());
     }
 
-    fn current(&self) -> Router {
-        Router::clone(&self.0.load())
+    /// The routes of the moment; or the refusal, if there is no room for the request.
+    fn admit(&self, request: &hyper::Request<Incoming>) -> Result<Router, Response> {
+        let served = self.0.load();
+        let refused = served
+            .valve
+            .as_ref()
+            .and_then(|valve| valve.refuse(request.method(), request.uri().path()));
+        match refused {
+            None => Ok(Router::clone(&served.router)),
+            Some(error) => {
+                let context = context(request.headers(), None);
+                let request_id = HeaderValue::from_str(context.request_id());
+                let mut refusal = context.enter(|| error.into_response());
+                if let Ok(value) = request_id {
+                    refusal.headers_mut().insert(REQUEST_ID, value);
+                }
+                Err(refusal)
+            }
+        }
     }
 }
 
@@ -136,7 +166,7 @@ async fn in_context(State(scope): State<Scope>, request: Request, next: Next) ->
                 .map(Duration::from_millis),
             Protocol::Grpc => header(grpc::TIMEOUT).and_then(grpc::parse_timeout),
         };
-        TraceContext::from_headers(header(TRACEPARENT), header(REQUEST_ID)).within(time)
+        context(request.headers(), time)
     };
     let request_id = HeaderValue::from_str(context.request_id());
     // The template, not the path: a label must not grow with the data.
@@ -187,6 +217,12 @@ async fn in_context(State(scope): State<Scope>, request: Request, next: Next) ->
     response
 }
 
+/// The context of a request with these headers, whose caller waits for `time`.
+fn context(headers: &HeaderMap, time: Option<Duration>) -> TraceContext {
+    let header = |name| headers.get(name)?.to_str().ok();
+    TraceContext::from_headers(header(TRACEPARENT), header(REQUEST_ID)).within(time)
+}
+
 fn panic_text(payload: Box<dyn std::any::Any + Send>) -> String {
     payload
         .downcast_ref::<&str>()
@@ -229,7 +265,13 @@ pub(crate) async fn serve_http(
             request
                 .extensions_mut()
                 .insert(ConnectInfo::<SocketAddr>(peer));
-            routes.current().oneshot(request.map(Body::new))
+            let admitted = routes.admit(&request);
+            async move {
+                match admitted {
+                    Ok(router) => router.oneshot(request.map(Body::new)).await,
+                    Err(refusal) => Ok(refusal),
+                }
+            }
         });
         let connection = builder
             .serve_connection_with_upgrades(TokioIo::new(stream), service)

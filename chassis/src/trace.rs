@@ -80,6 +80,11 @@ impl TraceContext {
         CURRENT.scope(self, future).await
     }
 
+    /// The same of what is not asynchronous.
+    pub fn enter<R>(self, work: impl FnOnce() -> R) -> R {
+        CURRENT.sync_scope(self, work)
+    }
+
     /// As the header says it: what follows belongs to this trace, with this service's span as its parent.
     #[must_use]
     pub fn traceparent(&self) -> String {

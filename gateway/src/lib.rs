@@ -25,6 +25,7 @@ mod openapi;
 mod proxy;
 pub mod routing;
 mod upstream;
+mod valve;
 
 use std::sync::Arc;
 
@@ -77,7 +78,9 @@ pub async fn start(config: Config) -> anyhow::Result<Service> {
             .merge(health::router(probe.clone()))
             .merge(openapi::router(merged.clone()))
             .merge(events.clone());
-        HttpRoutes::within("gateway", router, |router| manners::apply(router, &gate))
+        let valve = valve::Valve::new(&gate.current.plan());
+        let manners = |router| manners::apply(router, &gate);
+        HttpRoutes::within("gateway", router, manners, Some(Arc::new(valve)))
     };
     let served = routes();
     service.background("openapi", async |stop| documents.refresh(stop).await);

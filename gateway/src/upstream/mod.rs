@@ -106,14 +106,25 @@ impl Upstream {
         let before = self.in_flight.fetch_add(1, Relaxed);
         if before < self.plan.max_in_flight {
             self.budget.deposit();
-            return Ok(permit);
+            Ok(permit)
+        } else {
+            Err(self.overloaded())
         }
+    }
+
+    /// What a request is told that cannot be let in now; None: it can.
+    pub(crate) fn refusal(&self) -> Option<Error> {
+        let is_full = self.in_flight.load(Relaxed) >= self.plan.max_in_flight;
+        is_full.then(|| self.overloaded())
+    }
+
+    fn overloaded(&self) -> Error {
         metrics::counter!("gateway_shed_total", "upstream" => self.plan.name.clone()).increment(1);
-        Err(refuse(
+        refuse(
             "overloaded",
             "there is more to do than can be done at once; try again",
             Duration::from_secs(1),
-        ))
+        )
     }
 
     /// The address for the next request; another one than `last`, if there is one.
