@@ -208,13 +208,15 @@ impl Service {
     {
         let future = task(tasks.stop.clone());
         let stop = tasks.stop.clone();
+        // What served a request may end with the last of them.
+        let stopping = self.servers.stop.clone();
         let alive = self.health.register(name);
         alive.set(true);
         let span = tracing::info_span!("background", service = self.name, task = name);
         tasks.tracker.spawn(
             async move {
                 let ended = tokio::spawn(future.in_current_span()).await;
-                if !stop.is_cancelled() {
+                if !stop.is_cancelled() && !stopping.is_cancelled() {
                     // Not ready any more: whoever runs us restarts us.
                     alive.set(false);
                     tracing::error!(
