@@ -19,7 +19,7 @@ use chassis::{
     idempotency::IDEMPOTENCY_KEY,
     trace::{REQUEST_ID, REQUEST_TIMEOUT, TRACEPARENT, TraceContext},
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode, request};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header::EXPECT, request};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use tower_http::timeout::TimeoutError;
@@ -32,6 +32,9 @@ use crate::{
 
 /// The longest body that is read before it is passed on, so that it can be sent again, in bytes.
 const REPLAY_LIMIT: u64 = 64 * 1024;
+/// So long, and so many bytes, a body is read that is refused ([RFC 9112, 9.6](https://www.rfc-editor.org/rfc/rfc9112#section-9.6)).
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_LIMIT: usize = 32 * 1024 * 1024;
 /// The longest answer that the gateway reads itself, in bytes.
 pub(crate) const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
 
@@ -47,8 +50,12 @@ pub(crate) async fn forward(
     request: Request,
 ) -> Result<Response> {
     let (mut head, incoming) = request.into_parts();
-    // Known to be too long: nobody needs to read it.
+    // Known to be too long: no service needs to read it.
     if incoming.size_hint().lower() > route.body_limit {
+        // Who is not waiting to be told to go on reads no answer before all is sent.
+        if !head.headers.contains_key(EXPECT) {
+            let _ = tokio::time::timeout(LINGER, drain(incoming)).await;
+        }
         return Err(too_large(route));
     }
     let time = time(route, &head.headers);
@@ -113,6 +120,12 @@ pub(crate) async fn forward(
         number += 1;
         in_flight = upstream.pick(Some(&member))?;
     }
+}
+
+/// Reads a body that nobody wants, as far as it is not too long for that.
+async fn drain(body: Body) {
+    let mut body = Limited::new(body, LINGER_LIMIT);
+    while let Some(Ok(_)) = body.frame().await {}
 }
 
 /// The body of one request's attempts.
