@@ -1,6 +1,7 @@
 //! What every HTTP handler shares: extractors whose refusals are problem documents, pages, versions.
 
 mod nul;
+mod object;
 mod time;
 
 use axum::{
@@ -11,6 +12,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+pub use object::object;
 pub use time::Time;
 
 use crate::{Code, Error, Result};

@@ -99,7 +99,7 @@ impl HttpRoutes {
     }
 
     /// The routes of the moment; or the refusal, if there is no room for the request.
-    fn admit(&self, request: &hyper::Request<Incoming>) -> Result<Router, Response> {
+    fn admit(&self, request: &hyper::Request<Incoming>) -> Result<Router, Box<Response>> {
         let served = self.0.load();
         let refused = served
             .valve
@@ -114,7 +114,7 @@ impl HttpRoutes {
                 if let Ok(value) = request_id {
                     refusal.headers_mut().insert(REQUEST_ID, value);
                 }
-                Err(refusal)
+                Err(Box::new(refusal))
             }
         }
     }
@@ -269,7 +269,7 @@ pub(crate) async fn serve_http(
             async move {
                 match admitted {
                     Ok(router) => router.oneshot(request.map(Body::new)).await,
-                    Err(refusal) => Ok(refusal),
+                    Err(refusal) => Ok(*refusal),
                 }
             }
         });

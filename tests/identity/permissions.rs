@@ -189,6 +189,7 @@ pub(crate) fn table() -> Vec<Row> {
         row("GET", "/v1/orders/{order}/history", Owner, 200),
         row("GET", "/v1/orders/{order}/events", Owner, 200),
         row("GET", "/v1/me/events", SignedIn, 200),
+        row("GET", "/v1/dashboard", SignedIn, 200),
         row("PATCH", "/v1/orders/{order}", Owner, 200).with(json!({"lines": [{"sku": "HEART", "quantity": 1}]})),
         row("POST", "/v1/orders/{order}/incentive", Owner, 200).with(json!({"discount_code": "SUMMER"})),
         row("POST", "/v1/orders/{order}/cancel", Owner, 200).with(json!({"reason": "changed my mind"})),

@@ -28,6 +28,7 @@ pub(super) struct NewOrder {
     /// 1 to 2,000; lines of one SKU are summed.
     #[schema(min_items = 1, max_items = 2_000)]
     lines: Vec<NewLine>,
+    #[serde(default, deserialize_with = "chassis::http::object")]
     incentive: Option<NewIncentive>,
 }
 
