@@ -189,10 +189,7 @@ async fn a_search_finds_part_of_a_name_or_the_beginning_of_a_sku() {
         let expected: HashSet<Value> = expected.iter().map(|sku| json!(sku)).collect();
         assert_eq!(found, expected, "{query}");
     }
-    visitor
-        .get("/v1/products?q=%00")
-        .await
-        .expect_problem(400, "bad-request");
+    visitor.get("/v1/products?q=%00").await.expect_field("q");
     shop.close().await;
 }
 
