@@ -185,6 +185,12 @@ async fn and_so_it_is_while_inventory_svc_is_killed_every_two_seconds() {
         format!("http://{}", configs.order.grpc_addr),
     );
     let mut inventory = start_inventory(&program, &shop).await;
+    // It has been away since the gateway began.
+    let visitor = shop.visitor();
+    until("the gateway has noticed", async || {
+        visitor.get("/v1/products").await.status.is_success()
+    })
+    .await;
     let crowd = gather(&shop).await;
     let mut kills = 0;
     {
