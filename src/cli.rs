@@ -87,7 +87,7 @@ impl Cli {
             .build()?;
         let well = match self.command.unwrap_or(Command::Serve { demo: false }) {
             Command::Serve { demo } => {
-                chassis::telemetry::init();
+                chassis::telemetry::init_without_access_log();
                 runtime.block_on(launch::serve(demo))?;
                 true
             }

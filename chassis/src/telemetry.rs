@@ -43,10 +43,22 @@ struct Logged {
     error: ErrorLogged,
 }
 
+/// What is logged unless `RUST_LOG` says otherwise.
+const FILTER: &str = "info,lapin=error,sqlx=warn";
+
 /// Starts logging for this process. `RUST_LOG` filters (default `info`); `LOG_FORMAT=json` writes JSON lines.
 pub fn init() {
+    init_with("");
+}
+
+/// The same, for a process that people watch: by default without a line for each request.
+pub fn init_without_access_log() {
+    init_with(",access=off");
+}
+
+fn init_with(more: &str) {
     let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,lapin=error,sqlx=warn"));
+        .unwrap_or_else(|_| EnvFilter::new(format!("{FILTER}{more}")));
     // Whatever is asked for: lapin logs the payload of what is returned to it; apalis logs what the worker handles and
     // logs itself.
     let filter = [
