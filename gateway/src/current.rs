@@ -54,7 +54,7 @@ impl Plan {
         Some(&self.upstreams.get(name)?.upstream)
     }
 
-    /// In the order of the file.
+    /// By name.
     pub(crate) fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
         self.upstreams.values().map(|watched| &watched.upstream)
     }

@@ -48,7 +48,7 @@ pub(crate) struct Gate {
 pub(crate) struct Way {
     pub(crate) route: Arc<Route>,
     to: To,
-    /// The route, and what counts its calls.
+    /// The quota, the route's template, and the quota's name: what a counter is made of.
     counted: Option<(Arc<Quota>, Arc<str>, Arc<str>)>,
     clears: Vec<Arc<Upstream>>,
 }

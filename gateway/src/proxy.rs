@@ -177,7 +177,8 @@ pub(crate) fn time(route: &Route, headers: &HeaderMap) -> Duration {
     asked.map_or(route.timeout, |asked| asked.min(route.timeout))
 }
 
-fn millis(time: Duration) -> HeaderValue {
+/// As a header says it; never 0, which would be no time at all.
+pub(crate) fn millis(time: Duration) -> HeaderValue {
     HeaderValue::from(u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1))
 }
 

@@ -4,11 +4,7 @@
 pub(crate) mod dashboard;
 mod expand;
 
-use std::{
-    net::IpAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use axum::{
     body::Body,
@@ -16,7 +12,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use chassis::{Error, Result, trace::REQUEST_TIMEOUT};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::Value;
 
@@ -90,13 +86,11 @@ impl<'a> Asker<'a> {
         *request.uri_mut() = path.parse().map_err(Error::internal)?;
         request.headers_mut().clone_from(&self.headers);
         let left = self.deadline.saturating_duration_since(Instant::now());
-        request.headers_mut().insert(REQUEST_TIMEOUT, millis(left));
+        request
+            .headers_mut()
+            .insert(REQUEST_TIMEOUT, proxy::millis(left));
         proxy::forward(upstream, route, self.client, request).await
     }
-}
-
-fn millis(time: Duration) -> HeaderValue {
-    HeaderValue::from(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
 async fn json(answer: Response) -> Result<Value> {
